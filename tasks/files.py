@@ -1,4 +1,4 @@
-"""Durable files: atomic writes, digests, locks. The training process runs this, so it uses the standard library only."""
+"""Durable files: atomic writes, digests, locks. The training process runs it, so: standard library only."""
 
 import contextlib
 import fcntl
@@ -19,7 +19,7 @@ class UserError(Exception):
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the folder of `path`; rename it to `path` if the block succeeds, else remove it.
+    """Yield a temporary path beside `path`; rename it to `path` if the block succeeds, else remove it.
 
     The temporary name keeps the suffix of `path`, because NumPy and Keras choose the format by it.
     """
