@@ -1,0 +1,212 @@
+"""The networks, one literal each, and the scaling of the pixels they are given.
+
+The first three are the tutorial's, layer for layer. Two notes on how they are written:
+
+* ReLU stands after the pooling. The maximum of a window and ReLU may change places (both only ever keep the larger
+  value), so function and parameters are the same, and ReLU touches a quarter of the values.
+* The output layer is float32 at every precision: probabilities rounded to bfloat16 corrupt the loss.
+
+A builder calls nothing but Keras, so its own text says all about its network: a training is reused only while the
+text of its builder is unchanged. Keras is imported inside the builders because the flow must not load TensorFlow.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import keras
+
+PIXEL_SCALINGS = ("unit", "none")
+
+
+def scale(images: npt.NDArray[np.uint8], pixel_scaling: str) -> npt.NDArray[np.float32]:
+    """Return images of shape (n, 28, 28, 1) as float32: divided by 255 for "unit", unchanged for "none".
+
+    Raises ValueError for any other `pixel_scaling`.
+    """
+    if pixel_scaling not in PIXEL_SCALINGS:
+        raise ValueError(f"pixel_scaling is {pixel_scaling!r}, expected one of {PIXEL_SCALINGS}")
+    pixels = images.astype(np.float32)
+    if pixel_scaling == "unit":
+        pixels /= np.float32(255)
+    return pixels
+
+
+def build_dense() -> "keras.Model":
+    """Two hidden layers on the flattened image: 51,450 parameters."""
+    import keras
+    from keras import layers
+
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Flatten(),
+            layers.Dense(64, activation="relu"),
+            layers.Dense(16, activation="relu"),
+            layers.Dense(10, activation="softmax", dtype="float32"),
+        ],
+        name="dense",
+    )
+
+
+def build_cnn() -> "keras.Model":
+    """Two convolutions, not regularised: 95,946 parameters."""
+    import keras
+    from keras import layers
+
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(64, 2, padding="same", kernel_initializer="glorot_normal"),
+            layers.MaxPooling2D(2),
+            layers.ReLU(),
+            layers.Conv2D(128, 2, padding="same", kernel_initializer="glorot_normal"),
+            layers.MaxPooling2D(2),
+            layers.ReLU(),
+            layers.Flatten(),
+            layers.Dense(10, activation="softmax", dtype="float32"),
+        ],
+        name="cnn",
+    )
+
+
+def build_regularized_cnn() -> "keras.Model":
+    """Four convolutions, each with an L2 penalty and dropout: 175,210 parameters."""
+    import keras
+    from keras import layers, regularizers
+
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(
+                32,
+                2,
+                padding="same",
+                kernel_initializer="glorot_normal",
+                kernel_regularizer=regularizers.L2(0.01),
+            ),
+            layers.MaxPooling2D(2),
+            layers.ReLU(),
+            layers.Dropout(0.5),
+            layers.Conv2D(
+                64,
+                2,
+                padding="same",
+                kernel_initializer="glorot_normal",
+                kernel_regularizer=regularizers.L2(0.01),
+            ),
+            layers.MaxPooling2D(2),
+            layers.ReLU(),
+            layers.Dropout(0.5),
+            layers.Conv2D(
+                128,
+                2,
+                padding="same",
+                kernel_initializer="glorot_normal",
+                kernel_regularizer=regularizers.L2(0.01),
+            ),
+            layers.MaxPooling2D(2),
+            layers.ReLU(),
+            layers.Dropout(0.5),
+            layers.Conv2D(
+                256,
+                2,
+                padding="same",
+                kernel_initializer="glorot_normal",
+                kernel_regularizer=regularizers.L2(0.01),
+            ),
+            layers.MaxPooling2D(2),
+            layers.ReLU(),
+            layers.Dropout(0.5),
+            layers.Flatten(),
+            layers.Dense(
+                10,
+                activation="softmax",
+                kernel_regularizer=regularizers.L2(0.01),
+                dtype="float32",
+            ),
+        ],
+        name="regularized_cnn",
+    )
+
+
+def build_deep_cnn() -> "keras.Model":
+    """The layers of regularized_cnn without dropout and L2: 175,210 parameters."""
+    import keras
+    from keras import layers
+
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(32, 2, padding="same", kernel_initializer="glorot_normal"),
+            layers.MaxPooling2D(2),
+            layers.ReLU(),
+            layers.Conv2D(64, 2, padding="same", kernel_initializer="glorot_normal"),
+            layers.MaxPooling2D(2),
+            layers.ReLU(),
+            layers.Conv2D(128, 2, padding="same", kernel_initializer="glorot_normal"),
+            layers.MaxPooling2D(2),
+            layers.ReLU(),
+            layers.Conv2D(256, 2, padding="same", kernel_initializer="glorot_normal"),
+            layers.MaxPooling2D(2),
+            layers.ReLU(),
+            layers.Flatten(),
+            layers.Dense(10, activation="softmax", dtype="float32"),
+        ],
+        name="deep_cnn",
+    )
+
+
+def build_challenger() -> "keras.Model":
+    """The tutorial's closing challenge, 99 %: 3x3 convolutions, batch normalisation, a little dropout.
+
+    70,378 parameters.
+    """
+    import keras
+    from keras import layers
+
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(32, 3, padding="same", use_bias=False),
+            layers.BatchNormalization(),
+            layers.MaxPooling2D(2),
+            layers.ReLU(),
+            layers.Conv2D(64, 3, padding="same", use_bias=False),
+            layers.BatchNormalization(),
+            layers.MaxPooling2D(2),
+            layers.ReLU(),
+            layers.Conv2D(64, 3, padding="same", use_bias=False),
+            layers.BatchNormalization(),
+            layers.MaxPooling2D(2),
+            layers.ReLU(),
+            layers.Flatten(),
+            layers.Dropout(0.5),
+            layers.Dense(10, activation="softmax", dtype="float32"),
+        ],
+        name="challenger",
+    )
+
+
+@dataclass(frozen=True)
+class Network:
+    """One entry of the catalogue: how to build it, how long the tutorial trains it, and whether XLA pays."""
+
+    build: Callable[[], Any]
+    epochs: int
+    compile_with_xla: bool
+
+
+# XLA turns the dense network's many small operations into few; it is many times slower for convolutions on a CPU.
+MODELS = {
+    "dense": Network(build_dense, epochs=50, compile_with_xla=True),
+    "cnn": Network(build_cnn, epochs=20, compile_with_xla=False),
+    "regularized_cnn": Network(build_regularized_cnn, epochs=30, compile_with_xla=False),
+    "deep_cnn": Network(build_deep_cnn, epochs=30, compile_with_xla=False),
+    "challenger": Network(build_challenger, epochs=20, compile_with_xla=False),
+}
+DEFAULT_MODELS = ("dense", "cnn", "regularized_cnn")
