@@ -2,12 +2,13 @@
 
 The first three are the tutorial's, layer for layer. Two notes on how they are written:
 
-* ReLU stands after the pooling. The maximum of a window and ReLU may change places (both only ever keep the larger
-  value), so function and parameters are the same, and ReLU touches a quarter of the values.
+* ReLU stands after the pooling. The maximum of a window and ReLU may change places (both only ever keep the
+  larger value), so function and parameters are the same, and ReLU touches a quarter of the values.
 * The output layer is float32 at every precision: probabilities rounded to bfloat16 corrupt the loss.
 
-A builder calls nothing but Keras, so its own text says all about its network: a training is reused only while the
-text of its builder is unchanged. Keras is imported inside the builders because the flow must not load TensorFlow.
+A builder calls nothing but Keras, so its own text says all about its network: a training is reused only while
+the text of its builder is unchanged. Keras is imported inside the builders because the flow must not load
+TensorFlow.
 """
 
 from collections.abc import Callable
@@ -79,56 +80,28 @@ def build_regularized_cnn() -> "keras.Model":
     import keras
     from keras import layers, regularizers
 
+    l2 = regularizers.L2(0.01)
     return keras.Sequential(
         [
             keras.Input((28, 28, 1)),
-            layers.Conv2D(
-                32,
-                2,
-                padding="same",
-                kernel_initializer="glorot_normal",
-                kernel_regularizer=regularizers.L2(0.01),
-            ),
+            layers.Conv2D(32, 2, padding="same", kernel_initializer="glorot_normal", kernel_regularizer=l2),
             layers.MaxPooling2D(2),
             layers.ReLU(),
             layers.Dropout(0.5),
-            layers.Conv2D(
-                64,
-                2,
-                padding="same",
-                kernel_initializer="glorot_normal",
-                kernel_regularizer=regularizers.L2(0.01),
-            ),
+            layers.Conv2D(64, 2, padding="same", kernel_initializer="glorot_normal", kernel_regularizer=l2),
             layers.MaxPooling2D(2),
             layers.ReLU(),
             layers.Dropout(0.5),
-            layers.Conv2D(
-                128,
-                2,
-                padding="same",
-                kernel_initializer="glorot_normal",
-                kernel_regularizer=regularizers.L2(0.01),
-            ),
+            layers.Conv2D(128, 2, padding="same", kernel_initializer="glorot_normal", kernel_regularizer=l2),
             layers.MaxPooling2D(2),
             layers.ReLU(),
             layers.Dropout(0.5),
-            layers.Conv2D(
-                256,
-                2,
-                padding="same",
-                kernel_initializer="glorot_normal",
-                kernel_regularizer=regularizers.L2(0.01),
-            ),
+            layers.Conv2D(256, 2, padding="same", kernel_initializer="glorot_normal", kernel_regularizer=l2),
             layers.MaxPooling2D(2),
             layers.ReLU(),
             layers.Dropout(0.5),
             layers.Flatten(),
-            layers.Dense(
-                10,
-                activation="softmax",
-                kernel_regularizer=regularizers.L2(0.01),
-                dtype="float32",
-            ),
+            layers.Dense(10, activation="softmax", kernel_regularizer=l2, dtype="float32"),
         ],
         name="regularized_cnn",
     )
@@ -201,7 +174,7 @@ class Network:
     compile_with_xla: bool
 
 
-# XLA turns the dense network's many small operations into few; it is many times slower for convolutions on a CPU.
+# XLA turns the dense network's many small operations into few; for convolutions on a CPU it is far slower.
 MODELS = {
     "dense": Network(build_dense, epochs=50, compile_with_xla=True),
     "cnn": Network(build_cnn, epochs=20, compile_with_xla=False),
