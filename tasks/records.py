@@ -1,11 +1,11 @@
-"""The frozen records that travel between tasks: plain values and paths as text, so that Prefect can store them."""
+"""The frozen records that travel between tasks: plain values, paths as text; Prefect can store them."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Four arrays on disk, verified: x_train (n, 28, 28), y_train (n,), x_test and y_test alike, all uint8."""
+    """Four arrays on disk, verified: x_train (n, 28, 28), y_train (n,), x_test and y_test alike, uint8."""
 
     name: str  # "mnist", "fashion-mnist", or from the name of the user's file or folder
     path: str  # npz file with the four arrays
