@@ -90,3 +90,43 @@ def lock(folder: Path, *, wait: bool = True) -> Iterator[bool]:
             yield True
     finally:
         os.close(descriptor)
+
+
+class DamagedError(Exception):
+    """A file of the store is not what its record says; the message names the file and the difference."""
+
+
+def write_record(path: Path, record: dict[str, Any], files: list[Path]) -> None:
+    """Write a record that vouches for itself and for `files` in its folder, by SHA-256; write it last."""
+    sealed = {**record, "files": {file.name: sha256_of(file) for file in files}}
+    write_json(path, {**sealed, "digest": digest_of(sealed)})
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """Return a record written by `write_record`, None if there is none; raise DamagedError if anything differs."""
+    try:
+        record = read_json(path)
+        digest = record.pop("digest")
+        files: dict[str, str] = record["files"]
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedError(f"{path.name} cannot be read ({type(error).__name__})") from error
+    if digest != digest_of(record):
+        raise DamagedError(f"{path.name} does not agree with its own digest")
+    for name, expected in files.items():
+        file = path.parent / name
+        if not file.is_file():
+            raise DamagedError(f"{name} is missing")
+        if sha256_of(file) != expected:
+            raise DamagedError(f"{name} does not agree with its digest in {path.name}")
+    return dict(record)
+
+
+def set_aside(path: Path, damaged: Path) -> Path:
+    """Move a damaged file out of the way, into the folder `damaged`, for a person to look at; return where to."""
+    damaged.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while (target := damaged / f"{path.parent.name}--{path.name}.{number}").exists():
+        number += 1
+    return path.rename(target)
