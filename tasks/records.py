@@ -29,3 +29,27 @@ class PreparedData:
     y_test_head: list[int]
     y_test_tail: list[int]
     images_path: str  # npz: preview (10, 28, 28), first image of each class; first_zero (28, 28) = x_train[1]
+
+
+@dataclass(frozen=True)
+class Training:
+    """One network fitted with one seed: what its folder in the store holds, and where that came from."""
+
+    model: str
+    seed: int
+    origin: str  # "trained", "resumed" or "reused"
+    origin_reason: str  # why it was reused, resumed or trained anew, in words
+    key: str  # digest of all that determines the result
+    folder: str  # absolute path
+    precision: str  # "float32" or "mixed_bfloat16"
+    threads: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate` wrote into the run folder about one training."""
+
+    model: str
+    seed: int
+    path: str  # json: model, parameter_count, summary, and the training's entry in results.json
+    arrays_path: str  # npz: predicted (n,) uint8, right (n,) bool on test; mistakes (k, 28, 28) uint8

@@ -1,0 +1,242 @@
+"""Are two models, or two runs, really different? Statistics over test images and over seeds (numpy, scipy).
+
+Two models that saw the same test images are a matched pair: only the images that exactly one of them gets
+right carry information. `b` counts those that only the first gets right, `c` those that only the second does.
+
+What the verdict is about depends on the number of seeds that both models were trained with:
+
+- one: about *these trainings*. The data are b and c; the test is McNemar's.
+- two: no verdict. Two numbers do not show how much seeds scatter.
+- three or more: about *the networks*, on this test set. The data are the differences in accuracy seed by
+  seed; an interval from Student's t, no p-value. Other test images would be another source of scatter.
+
+Each verdict allows for the number of pairs looked at (Holm 1979: the chance that any two equal models are
+told apart stays below 5 %). With one seed Holm adjusts the p-value, and `ci95` is the interval of this pair
+taken alone, as textbooks give it; where it leaves zero out and the verdict is "tied" still, it says why.
+With several seeds no p-value is shown, so Holm widens the interval: see `holm_levels`.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from tasks.wording import better_sentence, points, span
+
+Right = NDArray[np.bool_]  # one truth value per test image: did the training recognise it?
+RightBySeed = Mapping[int, Right]
+
+ALPHA = 0.05
+SEEDS_FOR_A_VERDICT = 3
+
+
+def mcnemar_p(only_first: int, only_second: int) -> float:
+    """Two-sided p-value of the exact McNemar test (McNemar 1947; binomial): are b and c equally likely?"""
+    discordant = only_first + only_second
+    if discordant == 0:
+        return 1.0
+    return float(stats.binomtest(min(only_first, only_second), discordant, 0.5).pvalue)
+
+
+def difference_interval(
+    only_first: int, only_second: int, n: int, level: float = 1 - ALPHA
+) -> tuple[float, float]:
+    """Interval of the difference of two accuracies (fractions) on the same `n` images (Agresti and Min 2005).
+
+    Wald's interval after adding half an image to each of the four cells; its centre (b - c) / (n + 2) lies a
+    little nearer to zero than the observed difference (b - c) / n.
+    """
+    total = n + 2
+    net = only_first - only_second
+    centre = net / total
+    error = math.sqrt(only_first + only_second + 1 - net**2 / total) / total
+    reach = float(stats.norm.ppf((1 + level) / 2)) * error
+    return max(-1.0, centre - reach), min(1.0, centre + reach)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down adjusted p-values, in the order given (Holm 1979)."""
+    adjusted = [0.0] * len(p_values)
+    highest = 0.0
+    for step, index in enumerate(np.argsort(p_values, kind="stable")):
+        highest = max(highest, (len(p_values) - step) * p_values[index])
+        adjusted[index] = min(1.0, highest)
+    return adjusted
+
+
+def holm_levels(p_values: Sequence[float], alpha: float = ALPHA) -> list[float]:
+    """The confidence level of each pair's interval that agrees with Holm's decision about the pair.
+
+    Holm holds the smallest of m p-values against alpha / m, the next against alpha / (m - 1), and so on, and
+    stops at the first that is too large. Each rejected pair gets 1 minus the bound it was held against, all
+    others 1 minus the bound at which the procedure stopped. "p <= bound" and "the interval at level 1 - bound
+    leaves zero out" are the same statement, so interval and verdict never contradict each other.
+
+    Jointly guaranteed are Holm's decisions, and with them the intervals of the tied pairs. The *width* of a
+    better pair's interval is backed at its own level alone, at least 95 %: joint intervals compatible with
+    Holm could say no more of it than "above zero" (Guilbaud 2008; Strassburger and Bretz 2008). Bonferroni's
+    level for all pairs would guarantee the widths, but it calls pairs tied that Holm separates, and with
+    3 seeds and 3 pairs every t quantile would be 7.6, not 4.3 to 7.6.
+    """
+    levels = [0.0] * len(p_values)
+    bound, stopped = alpha, False
+    for step, index in enumerate(np.argsort(p_values, kind="stable")):
+        if not stopped:
+            bound = alpha / (len(p_values) - step)
+            stopped = p_values[index] > bound
+        levels[index] = 1 - bound
+    return levels
+
+
+def paired_t_p(differences: Sequence[float]) -> float:
+    """Two-sided p-value of the paired t-test on differences seed by seed; used inside Holm, never shown."""
+    mean, error = _mean_and_error(differences)
+    if error == 0:
+        return 0.0 if mean else 1.0
+    return float(2 * stats.t.sf(abs(mean) / error, len(differences) - 1))
+
+
+def paired_t_interval(differences: Sequence[float], level: float) -> tuple[float, float]:
+    """Student's t-interval of the mean difference over seeds."""
+    mean, error = _mean_and_error(differences)
+    reach = float(stats.t.ppf((1 + level) / 2, len(differences) - 1)) * error
+    return mean - reach, mean + reach
+
+
+def agreement(first: Right, second: Right) -> tuple[int, int, int, int]:
+    """Count the images that both, only the first, only the second, and neither recognise."""
+    return (
+        int((first & second).sum()),
+        int((first & ~second).sum()),
+        int((~first & second).sum()),
+        int((~first & ~second).sum()),
+    )
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """What is known about two models before the number of pairs is allowed for."""
+
+    models: tuple[str, str]
+    seeds: list[int]  # those that both were trained with
+    differences: list[float]  # accuracy of the first minus that of the second, for each seed
+    counts: tuple[int, int, int, int] | None  # `agreement`, for one seed
+    p_value: float | None  # None: no verdict
+
+
+def compare_models(right: Mapping[str, RightBySeed]) -> list[dict[str, Any]]:
+    """Compare every pair of models that share a seed; one COMPARISON of results.json for each.
+
+    `right[model][seed]` tells for each test image whether that training recognised it; all have equal length.
+    """
+    pairs = [
+        _look_at(models, {seed: (right[models[0]][seed], right[models[1]][seed]) for seed in seeds})
+        for models in combinations(right, 2)
+        if (seeds := sorted(right[models[0]].keys() & right[models[1]].keys()))
+    ]
+    judged = [pair for pair in pairs if pair.p_value is not None]
+    p_values = [pair.p_value for pair in judged if pair.p_value is not None]
+    adjusted = dict(zip([pair.models for pair in judged], holm(p_values), strict=True))
+    levels = dict(zip([pair.models for pair in judged], holm_levels(p_values), strict=True))
+    return [
+        _without_verdict(pair)
+        if pair.p_value is None
+        else _these_trainings(pair, adjusted[pair.models], len(judged))
+        if pair.counts is not None
+        else _the_networks(pair, levels[pair.models])
+        for pair in pairs
+    ]
+
+
+def _look_at(models: tuple[str, str], right: Mapping[int, tuple[Right, Right]]) -> _Pair:
+    seeds = list(right)
+    differences = [int(first.sum() - second.sum()) / len(first) for first, second in right.values()]
+    if len(seeds) == 1:
+        counts = agreement(*right[seeds[0]])
+        return _Pair(models, seeds, differences, counts, mcnemar_p(counts[1], counts[2]))
+    p_value = paired_t_p(differences) if len(seeds) >= SEEDS_FOR_A_VERDICT else None
+    return _Pair(models, seeds, differences, None, p_value)
+
+
+def _these_trainings(pair: _Pair, p_adjusted: float, n_pairs: int) -> dict[str, Any]:
+    assert pair.counts is not None
+    _, only_first, only_second, _ = pair.counts
+    interval = difference_interval(only_first, only_second, sum(pair.counts))
+    significant = p_adjusted <= ALPHA
+    if significant:
+        verdict = better_sentence(pair.models, pair.differences[0], interval, "in these trainings")
+    elif excludes_zero(interval):
+        verdict = (
+            f"tied: with {n_pairs} pairs to allow for, the data cannot tell them apart "
+            f"({_minus(pair, interval)} for this pair taken alone)"
+        )
+    else:
+        verdict = f"tied: the data cannot tell them apart ({_minus(pair, interval)})"
+    return _comparison(pair, interval, 1 - ALPHA, p_adjusted, significant, verdict)
+
+
+def _the_networks(pair: _Pair, level: float) -> dict[str, Any]:
+    interval = paired_t_interval(pair.differences, level)
+    significant = excludes_zero(interval)
+    over_seeds = f"over {len(pair.seeds)} seeds"
+    if significant:
+        mean = float(np.mean(pair.differences))
+        verdict = better_sentence(pair.models, mean, interval, over_seeds, "the better network than")
+    else:
+        verdict = f"tied: {over_seeds} the networks cannot be told apart ({_minus(pair, interval)})"
+    return _comparison(pair, interval, level, None, significant, verdict)
+
+
+def _without_verdict(pair: _Pair) -> dict[str, Any]:
+    each = " and ".join(points(difference) for difference in pair.differences)
+    verdict = (
+        f"no verdict: {len(pair.seeds)} seeds are too few, {SEEDS_FOR_A_VERDICT} are needed "
+        f"({' minus '.join(pair.models)}: {each} points)"
+    )
+    return _comparison(pair, None, None, None, False, verdict)
+
+
+def _comparison(
+    pair: _Pair,
+    interval: tuple[float, float] | None,
+    level: float | None,
+    p_adjusted: float | None,
+    significant: bool,
+    verdict: str,
+) -> dict[str, Any]:
+    counts = pair.counts or (None, None, None, None)
+    return {
+        "models": list(pair.models),
+        "n_seeds": len(pair.seeds),
+        "seeds": pair.seeds,
+        "difference": float(np.mean(pair.differences)),
+        "ci95": None if interval is None else list(interval),
+        "level": level,  # of this pair's interval alone: 0.95, or more where Holm widened it
+        "p_value": pair.p_value if pair.counts else None,
+        "p_adjusted": p_adjusted,
+        **dict(zip(("both_right", "only_first", "only_second", "both_wrong"), counts, strict=True)),
+        "verdict": verdict,
+        "significant": significant,
+    }
+
+
+def excludes_zero(interval: tuple[float, float]) -> bool:
+    """Whether the whole interval lies on one side of zero."""
+    return interval[0] > 0 or interval[1] < 0
+
+
+def _minus(pair: _Pair, interval: tuple[float, float]) -> str:
+    difference = points(float(np.mean(pair.differences)))
+    return f"{' minus '.join(pair.models)}: {difference} points, {span(interval)}"
+
+
+def _mean_and_error(differences: Sequence[float]) -> tuple[float, float]:
+    """Mean and its standard error; scatter at the level of float rounding counts as none."""
+    values = np.asarray(differences, dtype=np.float64)
+    error = float(values.std(ddof=1)) / math.sqrt(len(values))
+    return float(values.mean()), error if error > 1e-12 else 0.0

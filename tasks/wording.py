@@ -1,0 +1,54 @@
+"""Numbers as words: the few forms in which sentences show shares, differences and lists."""
+
+from collections.abc import Sequence
+
+Interval = Sequence[float]
+
+
+def percent(share: float) -> str:
+    """A share as percent with two decimals, the resolution of 10,000 test images: 0.98765 -> "98.77 %"."""
+    return f"{_two_decimals(100 * share)} %"
+
+
+def percent_with_interval(share: float, interval: Interval) -> str:
+    """A share and its interval: "98.77 % (98.54 to 98.97)"."""
+    return f"{percent(share)} ({span(interval)})"
+
+
+def points(difference: float) -> str:
+    """A difference of two shares in percentage points, unit left out: 0.0123 -> "1.23"."""
+    return _two_decimals(100 * difference)
+
+
+def span(interval: Interval) -> str:
+    """An interval of shares or differences in percent or points: "0.90 to 1.50"."""
+    return f"{points(interval[0])} to {points(interval[1])}"
+
+
+def and_list(names: Sequence[str]) -> str:
+    """Names as a sentence lists them: "a", "a and b", "a, b and c"."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun in the right form: "1 seed", "3 seeds"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def better_sentence(
+    names: Sequence[str],
+    difference: float,
+    interval: Interval,
+    scope: str,
+    relation: str = "better than",
+) -> str:
+    """Say which of two is better, and by how much, from the better one's point of view."""
+    better, worse = names
+    if difference < 0:
+        better, worse, interval = worse, better, (-interval[1], -interval[0])
+    return f"{better} is {relation} {worse} by {points(abs(difference))} points ({span(interval)}) {scope}"
+
+
+def _two_decimals(value: float) -> str:
+    """Two decimals; one significant digit where these would print a non-zero value as 0.00."""
+    return f"{value:.2f}" if abs(value) >= 0.005 or value == 0 else f"{value:.1g}"
