@@ -1,6 +1,7 @@
 """Durable files: atomic writes, digests, locks. The training process runs it, so: standard library only."""
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -11,6 +12,13 @@ from pathlib import Path
 from typing import Any
 
 TEMPORARY_SUFFIX = ".tmp"
+MACHINE_ERRORS = {
+    errno.ENOSPC: "free some space and run again; finished epochs are kept.",
+    errno.EDQUOT: "free some of your quota and run again; finished epochs are kept.",
+    errno.EROFS: "choose a folder that can be written with --artifacts-dir.",
+    errno.EACCES: "choose a folder that can be written with --artifacts-dir.",
+    errno.EPERM: "choose a folder that can be written with --artifacts-dir.",
+}
 
 
 class UserError(Exception):
@@ -25,7 +33,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.stem}.", suffix=TEMPORARY_SUFFIX + path.suffix
+        dir=path.parent, prefix=".", suffix=TEMPORARY_SUFFIX + "".join(path.suffixes)
     )
     os.close(handle)
     temporary = Path(name)
@@ -103,7 +111,7 @@ def write_record(path: Path, record: dict[str, Any], files: list[Path]) -> None:
 
 
 def read_record(path: Path) -> dict[str, Any] | None:
-    """Return a record written by `write_record`, None if there is none; raise DamagedError if anything differs."""
+    """Return a record of `write_record`, None if there is none; raise DamagedError if anything differs."""
     try:
         record = read_json(path)
         digest = record.pop("digest")
@@ -124,9 +132,23 @@ def read_record(path: Path) -> dict[str, Any] | None:
 
 
 def set_aside(path: Path, damaged: Path) -> Path:
-    """Move a damaged file out of the way, into the folder `damaged`, for a person to look at; return where to."""
+    """Move a damaged file into the folder `damaged`, for a person to look at; return its new path."""
     damaged.mkdir(parents=True, exist_ok=True)
     number = 1
     while (target := damaged / f"{path.parent.name}--{path.name}.{number}").exists():
         number += 1
     return path.rename(target)
+
+
+def explain(error: BaseException) -> str:
+    """Return one line for a person: what happened and, where the machine is the cause, what to do."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in MACHINE_ERRORS:
+        where = f" at {error.filename}" if error.filename else ""
+        return f"{error.strerror}{where}: {MACHINE_ERRORS[error.errno]}"
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return (
+            "Out of memory: run fewer trainings at a time (--parallel 1) or use a machine with more memory."
+        )
+    return f"{type(error).__name__}: {error}"

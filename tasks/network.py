@@ -1,0 +1,130 @@
+"""A network that can be trained and asked for predictions. TensorFlow: for the training process only."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.models import MODELS, scale
+
+if TYPE_CHECKING:
+    pass
+
+Array = npt.NDArray[Any]
+STEPS_PER_CALL = 32  # often enough to show progress, seldom enough to cost nothing
+IMAGES_PER_PREDICTION = 1000
+
+
+class Network:
+    """A model with its optimizer, and the two things one does with them: train on batches, predict."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        import keras
+        import tensorflow as tf
+
+        keras.utils.set_random_seed(spec["seed"])
+        keras.config.set_dtype_policy(spec["precision"])
+        self.model: keras.Model = MODELS[spec["model"]].build()
+        self.optimizer = keras.optimizers.Adam(spec["learning_rate"])
+        self.optimizer.build(self.model.trainable_variables)
+        # Losses come from the values before softmax: the logarithm of a float32 probability that has become 0
+        # is infinite, that of the softmax itself is not.
+        features = keras.Model(self.model.inputs, self.model.layers[-1].input)
+        output = self.model.layers[-1]
+
+        def logits(images: Any, training: bool) -> Any:
+            values = tf.cast(features(images, training=training), tf.float32)
+            return tf.matmul(values, output.kernel) + output.bias
+
+        self.train = self._train_function(logits, xla=spec["xla"])
+        self.predict = self._predict_function(logits, spec["pixel_scaling"])
+
+    def _train_function(self, logits: Callable[..., Any], xla: bool) -> Callable[..., tuple[Any, Any]]:
+        """Return a function that takes many steps in one call: a call costs more than a step of dense."""
+        import tensorflow as tf
+
+        @tf.function(jit_compile=xla)  # type: ignore[untyped-decorator]
+        def train(images: Any, labels: Any, batches: Any) -> tuple[Any, Any]:
+            """Take one step for each row of image numbers; return sums over images: loss, correct answers."""
+            loss_sum, correct = tf.constant(0.0), tf.constant(0.0)
+            size = tf.cast(tf.shape(batches)[1], tf.float32)
+            for step in tf.range(tf.shape(batches)[0]):
+                x, y = tf.gather(images, batches[step]), tf.gather(labels, batches[step])
+                with tf.GradientTape() as tape:
+                    z = logits(x, training=True)
+                    loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, z))
+                    loss += sum(self.model.losses)
+                variables = self.model.trainable_variables
+                self.optimizer.apply(tape.gradient(loss, variables), variables)
+                loss_sum += loss * size
+                hits = tf.argmax(z, axis=-1, output_type=tf.int32) == y
+                correct += tf.reduce_sum(tf.cast(hits, tf.float32))
+            return loss_sum, correct
+
+        return train  # type: ignore[no-any-return]
+
+    def _predict_function(self, logits: Callable[..., Any], pixel_scaling: str) -> Callable[[Array], Array]:
+        import tensorflow as tf
+
+        log_probabilities = tf.function(
+            lambda images: tf.nn.log_softmax(logits(images, training=False)), reduce_retracing=True
+        )
+
+        def predict(images: Array) -> Array:
+            """Return float32 log-probabilities (n, 10) of uint8 images (n, 28, 28, 1); dropout is off."""
+            starts = range(0, len(images), IMAGES_PER_PREDICTION)
+            parts = [images[start : start + IMAGES_PER_PREDICTION] for start in starts]
+            return np.concatenate([log_probabilities(scale(part, pixel_scaling)).numpy() for part in parts])
+
+        return predict
+
+    def penalty(self) -> float:
+        """Return the L2 penalty at the present weights, 0 if the network has none."""
+        return float(sum(self.model.losses))
+
+    def seed_dropout(self, seed: int, epoch: int) -> None:
+        """Set the state of each layer's random numbers from (seed, epoch, layer)."""
+        for number, layer in enumerate(self.model.layers):
+            if hasattr(layer, "seed_generator"):
+                generator = np.random.default_rng([seed, epoch, number])
+                layer.seed_generator.state.assign(generator.integers(2**32, size=2, dtype=np.uint32))
+
+
+def nll_and_accuracy(log_probabilities: Array, labels: Array) -> tuple[float, float]:
+    """Return the mean negative log-likelihood in nats and the share of right answers."""
+    chosen = log_probabilities[np.arange(len(labels)), labels]
+    return -float(np.mean(chosen, dtype=np.float64)), float(np.mean(log_probabilities.argmax(1) == labels))
+
+
+def batches_of_epoch(count: int, batch_size: int, seed: int, epoch: int) -> Iterator[Array]:
+    """Yield all image numbers in the order of (seed, epoch), as arrays (steps, batch size) int32."""
+    order = np.random.default_rng([seed, epoch]).permutation(count).astype(np.int32)
+    full = count // batch_size * batch_size
+    if full:
+        yield order[:full].reshape(-1, batch_size)
+    if full < count:
+        yield order[full:].reshape(1, -1)
+
+
+def train_epoch(
+    network: Network,
+    images: Any,
+    labels: Any,
+    spec: dict[str, Any],
+    epoch: int,
+    report: Callable[[float], None],
+) -> tuple[float, float]:
+    """Train one epoch; return Keras's `loss` (with penalty) and `accuracy`, means while the weights move."""
+    count = len(labels)
+    network.seed_dropout(spec["seed"], epoch)
+    loss_sum = correct = seen = 0.0
+    for batches in batches_of_epoch(count, spec["batch_size"], spec["seed"], epoch):
+        # XLA compiles anew for each shape, so it gets the whole epoch at once.
+        steps = len(batches) if spec["xla"] else STEPS_PER_CALL
+        for start in range(0, len(batches), steps):
+            part = batches[start : start + steps]
+            sums = network.train(images, labels, part)
+            loss_sum, correct, seen = loss_sum + float(sums[0]), correct + float(sums[1]), seen + part.size
+            report(seen / count)
+    return loss_sum / count, correct / count
