@@ -44,7 +44,8 @@ def read_npz(file: Path | BinaryIO, name: str) -> Arrays:
             for member in archive.zip.infolist():
                 if member.filename.removesuffix(".npy") in NAMES and member.file_size > MAXIMUM_BYTES:
                     raise UserError(f"{name}: {member.filename} is larger than {MAXIMUM_BYTES:,} bytes.")
-            return {array: archive[array] for array in NAMES}
+            # Of a member that is no array NumPy returns the bytes: as an array they fail the checks.
+            return {array: np.asarray(archive[array]) for array in NAMES}
     except UNREADABLE as error:
         raise UserError(f"{name} cannot be read as npz file: {error}") from error
 
@@ -145,7 +146,7 @@ def holds(path: Path, arrays: Mapping[str, NDArray[Any]]) -> bool:
     """Return whether the npz file `path` holds exactly these arrays."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            kept = {name: file[name] for name in file.files}
+            kept = {name: np.asarray(file[name]) for name in file.files}
     except (*UNREADABLE, AttributeError, TypeError):  # an npy file has no `files`
         return False
     return kept.keys() == arrays.keys() and all(

@@ -58,7 +58,7 @@ def mnist(folder: Path, report: Report, warn: Report) -> Dataset:
     path = folder / "mnist.npz"
     if path.exists():
         try:
-            if content_digest(read_npz(path, str(path))) == MNIST_DIGEST:
+            if content_digest(checked(read_npz(path, str(path)), str(path))) == MNIST_DIGEST:
                 report(f"MNIST: {path}, stored earlier, verified.")
                 return Dataset("mnist", str(path), MNIST_DIGEST, "stored by an earlier run", is_mnist=True)
             warn(f"{path} does not hold MNIST's images; it is replaced.")
@@ -77,7 +77,7 @@ def first_that_serves(report: Report) -> tuple[str, Arrays]:
     transient = False
     for name, read in SOURCES:
         try:
-            arrays = read()
+            arrays = checked(read(), "it")
             if content_digest(arrays) == MNIST_DIGEST:
                 return name, arrays
             failures.append(f"{name}: served something other than MNIST")

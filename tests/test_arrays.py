@@ -1,0 +1,223 @@
+"""Reading, checking and keeping the four arrays of a data set."""
+
+import gzip
+import os
+import struct
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays as numpy_arrays
+
+from tasks import arrays
+from tasks.arrays import Arrays, checked, content_digest, holds, keep, read_idx, read_idx_folder, read_npz
+from tasks.files import UserError
+
+
+def small_dataset() -> Arrays:
+    """20 training and 10 test images; every pixel of an image is its label."""
+    labels = {"train": np.arange(20, dtype=np.uint8) % 10, "test": np.arange(10, dtype=np.uint8)}
+    images = {part: np.broadcast_to(y[:, None, None], (len(y), 28, 28)).copy() for part, y in labels.items()}
+    return {
+        "x_train": images["train"],
+        "y_train": labels["train"],
+        "x_test": images["test"],
+        "y_test": labels["test"],
+    }
+
+
+def idx(array: np.ndarray) -> bytes:
+    """The IDX file of an array of bytes."""
+    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+ARRAY = np.zeros((5, 4, 3), np.uint8)
+
+
+def changed(**replaced: np.ndarray) -> Arrays:
+    """The small data set with some arrays replaced."""
+    return small_dataset() | replaced
+
+
+@given(numpy_arrays(np.uint8, st.one_of(st.tuples(st.integers(0, 9)), st.tuples(*[st.integers(0, 5)] * 3))))
+def test_an_idx_file_is_read_back_plain_or_compressed(array: np.ndarray) -> None:
+    """What was written as IDX is read back, compressed or not."""
+    assert np.array_equal(read_idx(BytesIO(idx(array)), "plain"), array)
+    assert np.array_equal(read_idx(BytesIO(gzip.compress(idx(array))), "compressed"), array)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(b"", "not an IDX file", id="empty"),
+        pytest.param(b"<html>not found</html>", "not an IDX file", id="web page"),
+        pytest.param(b"\0\0\x0d\x03" + bytes(12), "not an IDX file", id="floats"),
+        pytest.param(idx(ARRAY)[:-1], "should hold 60 bytes", id="truncated"),
+        pytest.param(idx(ARRAY) + b"x", "should hold 60 bytes", id="too long"),
+        pytest.param(gzip.compress(idx(ARRAY))[:-9], "damaged", id="truncated gz"),
+        pytest.param(gzip.compress(idx(ARRAY))[:10] + b"\xff" * 20, "damaged", id="altered gz"),
+        pytest.param(struct.pack(">4B3I", 0, 0, 8, 3, 2**31, 2**31, 2**31), "more than", id="huge"),
+    ],
+)
+def test_a_bad_idx_file_is_named(content: bytes, message: str) -> None:
+    """Whatever is wrong with an IDX file ends in a UserError that names the file."""
+    with pytest.raises(UserError, match=f"labels.gz .*{message}"):
+        read_idx(BytesIO(content), "labels.gz")
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+@pytest.mark.parametrize("separator", ["-", "."])
+def test_a_folder_of_idx_files_is_read(tmp_path: Path, suffix: str, separator: str) -> None:
+    """The four files may be compressed, and named train-images-idx3-ubyte or train-images.idx3-ubyte."""
+    dataset = small_dataset()
+    for array, name in arrays.IDX_FILES.items():
+        content = idx(dataset[array])
+        file = tmp_path / (name.replace("-idx", f"{separator}idx") + suffix)
+        file.write_bytes(gzip.compress(content) if suffix else content)
+    assert content_digest(read_idx_folder(tmp_path)) == content_digest(dataset)
+
+
+def test_a_folder_without_idx_files_is_an_error(tmp_path: Path) -> None:
+    """An empty folder's message says which files are expected."""
+    with pytest.raises(UserError, match=r"has no train-images-idx3-ubyte nor .*t10k-labels-idx1-ubyte"):
+        read_idx_folder(tmp_path)
+
+
+def test_an_npz_file_is_read_compressed_or_not(tmp_path: Path) -> None:
+    """Both of NumPy's npz forms serve, and further arrays in the file do no harm."""
+    np.savez(tmp_path / "plain.npz", **small_dataset(), more=np.zeros(3))
+    np.savez_compressed(tmp_path / "compressed.npz", **small_dataset())
+    expected = content_digest(small_dataset())
+    for file in tmp_path.iterdir():
+        assert content_digest(read_npz(file, "the file")) == expected
+
+
+def test_an_npz_file_with_objects_is_refused_and_never_unpickled(tmp_path: Path) -> None:
+    """An object array may run code when unpickled; reading it is an error and runs nothing."""
+    trap = tmp_path / "trap"
+
+    class Evil:
+        def __reduce__(self) -> tuple[object, ...]:
+            return os.mkdir, (str(trap),)
+
+    np.savez(tmp_path / "evil.npz", **changed(y_test=np.array([Evil()] * 10, dtype=object)))
+    with pytest.raises(UserError, match="evil cannot be read"):
+        read_npz(tmp_path / "evil.npz", "evil")
+    assert not trap.exists()
+
+
+def test_an_npz_file_lacking_an_array_is_an_error(tmp_path: Path) -> None:
+    """The missing arrays are named."""
+    dataset = small_dataset()
+    np.savez(tmp_path / "part.npz", x_train=dataset["x_train"], y_train=dataset["y_train"])
+    with pytest.raises(UserError, match="has no array x_test, y_test"):
+        read_npz(tmp_path / "part.npz", "part")
+
+
+def test_files_that_are_no_npz_are_an_error(tmp_path: Path) -> None:
+    """Text, an empty file, an npy file, a zip of something else and a truncated npz are all refused."""
+    np.savez(tmp_path / "whole.npz", **small_dataset())
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+        archive.writestr("readme.txt", "no arrays here")
+    with zipfile.ZipFile(tmp_path / "text.zip", "w") as archive:
+        for name in arrays.NAMES:
+            archive.writestr(f"{name}.npy", "no array in here")
+    (tmp_path / "empty").touch()
+    (tmp_path / "text").write_text("x_train")
+    (tmp_path / "truncated").write_bytes((tmp_path / "whole.npz").read_bytes()[:-100])
+    for file in sorted(set(tmp_path.iterdir()) - {tmp_path / "whole.npz"}):
+        with pytest.raises(UserError, match=file.name):
+            checked(read_npz(file, file.name), file.name)
+
+
+def test_an_npz_file_that_unpacks_to_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The size is looked up before anything is unpacked."""
+    monkeypatch.setattr(arrays, "MAXIMUM_BYTES", 1000)
+    np.savez_compressed(tmp_path / "big.npz", **small_dataset())
+    with pytest.raises(UserError, match=r"x_train.npy is larger than 1,000 bytes"):
+        read_npz(tmp_path / "big.npz", "big")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        (changed(x_train=np.zeros((20, 28, 28))), "x_train is float64; expected uint8"),
+        (changed(x_train=np.zeros((20, 784), np.uint8)), r"x_train has shape \(20, 784\)"),
+        (changed(x_test=np.zeros((10, 32, 32), np.uint8)), r"x_test has shape \(10, 32, 32\)"),
+        (changed(x_test=np.zeros((0, 28, 28), np.uint8)), r"x_test has shape \(0, 28, 28\)"),
+        (changed(y_train=np.zeros(20)), "y_train is float64; expected whole numbers"),
+        (changed(y_train=np.zeros(19, np.uint8)), "one label for each of the 20 images"),
+        (changed(y_train=np.zeros((20, 10), np.uint8)), "one label for each of the 20 images"),
+        (changed(y_test=np.arange(1, 11)), r"y_test has labels 1..10; expected 0..9"),
+        (changed(y_test=np.arange(10) - 1), r"y_test has labels -1..8; expected 0..9"),
+        (changed(y_test=np.minimum(np.arange(10), 8)), r"y_test has no label \[9\]"),
+    ],
+)
+def test_arrays_of_another_kind_are_an_error(dataset: Arrays, message: str) -> None:
+    """The message names the array, what it is and what was expected."""
+    with pytest.raises(UserError, match=f"letters.npz: .*{message}"):
+        checked(dataset, "letters.npz")
+
+
+def test_labels_of_any_whole_number_type_become_bytes() -> None:
+    """Labels are often stored as int64; the content is the same."""
+    wide = changed(y_train=small_dataset()["y_train"].astype(np.int64))
+    assert content_digest(checked(wide, "wide")) == content_digest(small_dataset())
+
+
+def test_the_digest_sees_every_pixel_and_every_shape() -> None:
+    """One altered pixel, or the same bytes in another shape, is other content."""
+    pixel = small_dataset()["x_test"]
+    pixel[3, 14, 15] ^= 1
+    reshaped = small_dataset()["x_test"].reshape(10, 14, 56)
+    digests = {content_digest(d) for d in (small_dataset(), changed(x_test=pixel), changed(x_test=reshaped))}
+    assert len(digests) == 3
+
+
+def test_the_digest_does_not_depend_on_the_layout_in_memory() -> None:
+    """A transposed copy that was transposed back is the same content."""
+    images = small_dataset()["x_test"]
+    assert content_digest({"x": np.asfortranarray(images)}) == content_digest({"x": images})
+
+
+def test_a_kept_file_is_written_once(tmp_path: Path) -> None:
+    """Keeping the same arrays again leaves the file untouched and warns of nothing."""
+    path, warnings = tmp_path / "kept.npz", list[str]()
+    keep(path, small_dataset(), warnings.append)
+    before = path.stat()
+    keep(path, small_dataset(), warnings.append)
+    after = path.stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+    assert warnings == []
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped bit", "other arrays", "text", "npy"])
+def test_a_damaged_kept_file_is_replaced_with_a_warning(tmp_path: Path, damage: str) -> None:
+    """Whatever happened to it, the file holds the arrays afterwards, and the warning names it."""
+    path, warnings = tmp_path / "kept.npz", list[str]()
+    keep(path, small_dataset(), warnings.append)
+    content = bytearray(path.read_bytes())
+    match damage:
+        case "truncated":
+            path.write_bytes(content[:-1000])
+        case "flipped bit":
+            content[len(content) // 2] ^= 1
+            path.write_bytes(content)
+        case "other arrays":
+            np.savez(path, **changed(y_test=np.zeros(10, np.uint8)))
+        case "text":
+            path.write_text("not an npz file")
+        case "npy":
+            with path.open("wb") as file:
+                np.save(file, np.zeros(3))
+    assert not holds(path, small_dataset())
+    keep(path, small_dataset(), warnings.append)
+    assert holds(path, small_dataset())
+    assert warnings == [f"{path} was damaged or altered; written anew."]
