@@ -12,35 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays as numpy_arrays
+from small_datasets import changed, idx, small_dataset
 
 from tasks import arrays
 from tasks.arrays import Arrays, checked, content_digest, holds, keep, read_idx, read_idx_folder, read_npz
 from tasks.files import UserError
 
-
-def small_dataset() -> Arrays:
-    """20 training and 10 test images; every pixel of an image is its label."""
-    labels = {"train": np.arange(20, dtype=np.uint8) % 10, "test": np.arange(10, dtype=np.uint8)}
-    images = {part: np.broadcast_to(y[:, None, None], (len(y), 28, 28)).copy() for part, y in labels.items()}
-    return {
-        "x_train": images["train"],
-        "y_train": labels["train"],
-        "x_test": images["test"],
-        "y_test": labels["test"],
-    }
-
-
-def idx(array: np.ndarray) -> bytes:
-    """The IDX file of an array of bytes."""
-    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
-
-
 ARRAY = np.zeros((5, 4, 3), np.uint8)
-
-
-def changed(**replaced: np.ndarray) -> Arrays:
-    """The small data set with some arrays replaced."""
-    return small_dataset() | replaced
 
 
 @given(numpy_arrays(np.uint8, st.one_of(st.tuples(st.integers(0, 9)), st.tuples(*[st.integers(0, 5)] * 3))))
