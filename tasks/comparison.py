@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from tasks.wording import better_sentence, points, span
+from tasks.wording import points, span
 
 Right = NDArray[np.bool_]  # one truth value per test image: did the training recognise it?
 RightBySeed = Mapping[int, Right]
@@ -93,19 +93,17 @@ def holm_levels(p_values: Sequence[float], alpha: float = ALPHA) -> list[float]:
     return levels
 
 
-def paired_t_p(differences: Sequence[float]) -> float:
+def paired_t_p(differences: Sequence[float], resolution: float) -> float:
     """Two-sided p-value of the paired t-test on differences seed by seed; used inside Holm, never shown."""
-    mean, error = _mean_and_error(differences)
-    if error == 0:
-        return 0.0 if mean else 1.0
+    mean, error = _mean_and_error(differences, resolution)
     return float(2 * stats.t.sf(abs(mean) / error, len(differences) - 1))
 
 
-def paired_t_interval(differences: Sequence[float], level: float) -> tuple[float, float]:
-    """Student's t-interval of the mean difference over seeds."""
-    mean, error = _mean_and_error(differences)
+def paired_t_interval(differences: Sequence[float], level: float, resolution: float) -> tuple[float, float]:
+    """Student's t-interval of the mean difference over seeds; `resolution`: see `_mean_and_error`."""
+    mean, error = _mean_and_error(differences, resolution)
     reach = float(stats.t.ppf((1 + level) / 2, len(differences) - 1)) * error
-    return mean - reach, mean + reach
+    return max(-1.0, mean - reach), min(1.0, mean + reach)
 
 
 def agreement(first: Right, second: Right) -> tuple[int, int, int, int]:
@@ -127,6 +125,7 @@ class _Pair:
     differences: list[float]  # accuracy of the first minus that of the second, for each seed
     counts: tuple[int, int, int, int] | None  # `agreement`, for one seed
     p_value: float | None  # None: no verdict
+    resolution: float  # the smallest step of an accuracy, one image
 
 
 def compare_models(right: Mapping[str, RightBySeed]) -> list[dict[str, Any]]:
@@ -155,12 +154,13 @@ def compare_models(right: Mapping[str, RightBySeed]) -> list[dict[str, Any]]:
 
 def _look_at(models: tuple[str, str], right: Mapping[int, tuple[Right, Right]]) -> _Pair:
     seeds = list(right)
-    differences = [int(first.sum() - second.sum()) / len(first) for first, second in right.values()]
+    one_image = 1 / len(right[seeds[0]][0])
+    differences = [int(first.sum() - second.sum()) * one_image for first, second in right.values()]
     if len(seeds) == 1:
         counts = agreement(*right[seeds[0]])
-        return _Pair(models, seeds, differences, counts, mcnemar_p(counts[1], counts[2]))
-    p_value = paired_t_p(differences) if len(seeds) >= SEEDS_FOR_A_VERDICT else None
-    return _Pair(models, seeds, differences, None, p_value)
+        return _Pair(models, seeds, differences, counts, mcnemar_p(counts[1], counts[2]), one_image)
+    p_value = paired_t_p(differences, one_image) if len(seeds) >= SEEDS_FOR_A_VERDICT else None
+    return _Pair(models, seeds, differences, None, p_value, one_image)
 
 
 def _these_trainings(pair: _Pair, p_adjusted: float, n_pairs: int) -> dict[str, Any]:
@@ -169,7 +169,8 @@ def _these_trainings(pair: _Pair, p_adjusted: float, n_pairs: int) -> dict[str, 
     interval = difference_interval(only_first, only_second, sum(pair.counts))
     significant = p_adjusted <= ALPHA
     if significant:
-        verdict = better_sentence(pair.models, pair.differences[0], interval, "in these trainings")
+        better, worse, lead, limits = _from_the_better(pair, interval)
+        verdict = f"{better} is better than {worse} by {lead} points ({limits}) in these trainings"
     elif excludes_zero(interval):
         verdict = (
             f"tied: with {n_pairs} pairs to allow for, the data cannot tell them apart "
@@ -181,14 +182,14 @@ def _these_trainings(pair: _Pair, p_adjusted: float, n_pairs: int) -> dict[str, 
 
 
 def _the_networks(pair: _Pair, level: float) -> dict[str, Any]:
-    interval = paired_t_interval(pair.differences, level)
+    interval = paired_t_interval(pair.differences, level, pair.resolution)
     significant = excludes_zero(interval)
-    over_seeds = f"over {len(pair.seeds)} seeds"
+    seeds = f"{len(pair.seeds)} seeds"
     if significant:
-        mean = float(np.mean(pair.differences))
-        verdict = better_sentence(pair.models, mean, interval, over_seeds, "the better network than")
+        better, worse, lead, limits = _from_the_better(pair, interval)
+        verdict = f"{better} is the better network, {lead} points above {worse} ({limits} over {seeds})"
     else:
-        verdict = f"tied: {over_seeds} the networks cannot be told apart ({_minus(pair, interval)})"
+        verdict = f"tied: {seeds} cannot tell the networks apart ({_minus(pair, interval)})"
     return _comparison(pair, interval, level, None, significant, verdict)
 
 
@@ -230,13 +231,23 @@ def excludes_zero(interval: tuple[float, float]) -> bool:
     return interval[0] > 0 or interval[1] < 0
 
 
+def _from_the_better(pair: _Pair, interval: tuple[float, float]) -> tuple[str, str, str, str]:
+    """The better model, the worse one, the lead in points and its interval."""
+    (first, second), mean = pair.models, float(np.mean(pair.differences))
+    if mean > 0:
+        return first, second, points(mean), span(interval)
+    return second, first, points(-mean), span((-interval[1], -interval[0]))
+
+
 def _minus(pair: _Pair, interval: tuple[float, float]) -> str:
     difference = points(float(np.mean(pair.differences)))
     return f"{' minus '.join(pair.models)}: {difference} points, {span(interval)}"
 
 
-def _mean_and_error(differences: Sequence[float]) -> tuple[float, float]:
-    """Mean and its standard error; scatter at the level of float rounding counts as none."""
+def _mean_and_error(differences: Sequence[float], resolution: float) -> tuple[float, float]:
+    """Mean and its standard error; a standard deviation below `resolution`, one image, counts as one image.
+
+    Three seeds can agree to the image by accident, which must not make the difference a certainty.
+    """
     values = np.asarray(differences, dtype=np.float64)
-    error = float(values.std(ddof=1)) / math.sqrt(len(values))
-    return float(values.mean()), error if error > 1e-12 else 0.0
+    return float(values.mean()), max(float(values.std(ddof=1)), resolution) / math.sqrt(len(values))

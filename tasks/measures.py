@@ -1,8 +1,8 @@
 """Predictions to measures: accuracy, negative log-likelihood (NLL), calibration, each with its uncertainty.
 
 Pure functions of log-probabilities of shape (n, 10) and labels of shape (n,). Those of a diverged training
-may not be finite: an image without a finite highest log-probability has no prediction and counts as wrong, and
-averages that are not finite become None.
+may not be finite: an image without a finite highest log-probability has no prediction and counts as wrong,
+and averages that are not finite become None.
 """
 
 from typing import Any

@@ -35,20 +35,6 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def better_sentence(
-    names: Sequence[str],
-    difference: float,
-    interval: Interval,
-    scope: str,
-    relation: str = "better than",
-) -> str:
-    """Say which of two is better, and by how much, from the better one's point of view."""
-    better, worse = names
-    if difference < 0:
-        better, worse, interval = worse, better, (-interval[1], -interval[0])
-    return f"{better} is {relation} {worse} by {points(abs(difference))} points ({span(interval)}) {scope}"
-
-
 def _two_decimals(value: float) -> str:
     """Two decimals; one significant digit where these would print a non-zero value as 0.00."""
     return f"{value:.2f}" if abs(value) >= 0.005 or value == 0 else f"{value:.1g}"
