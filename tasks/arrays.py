@@ -32,8 +32,11 @@ UNREADABLE = (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.Bad
 def read_npz(file: Path | BinaryIO, name: str) -> Arrays:
     """Return the four arrays in an npz file; `name` is what error messages call it.
 
-    Pickled objects in it are refused, never unpickled. Raises UserError.
+    Pickled objects in it are refused, never unpickled. Raises UserError; OSError, if it cannot be opened.
     """
+    if isinstance(file, Path):
+        with file.open("rb") as opened:  # `is_zipfile` would call an unreadable file no zip file
+            return read_npz(opened, name)
     try:
         if not zipfile.is_zipfile(file):
             raise UserError(f"{name} is not an npz file; expected one that holds {', '.join(NAMES)}.")

@@ -77,7 +77,7 @@ def first_that_serves(report: Report) -> tuple[str, Arrays]:
     transient = False
     for name, read in SOURCES:
         try:
-            arrays = checked(read(), "it")
+            arrays = checked(read(), "content")
             if content_digest(arrays) == MNIST_DIGEST:
                 return name, arrays
             failures.append(f"{name}: served something other than MNIST")

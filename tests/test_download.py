@@ -161,7 +161,7 @@ def test_if_all_sources_fail_the_error_lists_them_and_the_way_out(small_mnist, u
     assert str(caught.value).splitlines() == [
         "No source served MNIST:",
         "  a: connection refused",
-        "  b: it: y_test is float64; expected whole numbers 0..9.",
+        "  b: content: y_test is float64; expected whole numbers 0..9.",
         "  c: HTTP 404",
         "Get mnist.npz, or the folder of its four IDX files, elsewhere and name it: --dataset PATH",
     ]
@@ -531,6 +531,23 @@ def test_a_bad_file_of_the_users_is_an_error_and_leaves_nothing(tmp_path, conten
     assert message in str(caught.value)
     assert len(str(caught.value).splitlines()) <= 2
     assert list((tmp_path / "data").iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+@pytest.mark.parametrize("kind", ["file", "folder", "hidden"])
+def test_a_path_that_may_not_be_read_is_an_error(tmp_path, kind: str) -> None:
+    """The system's reason is given, not a guess at the format."""
+    file, folder = tmp_path / "mine.npz", tmp_path / "folder"
+    folder.mkdir()
+    for name in IDX_FILES.values():
+        (folder / name).touch(mode=0)
+    file.touch(mode=0)
+    path = {"file": file, "folder": folder, "hidden": folder / "mine.npz"}[kind]
+    if kind == "hidden":
+        folder.chmod(0)
+    with pytest.raises(UserError, match=r"cannot be read: Permission denied"):
+        download(str(path), tmp_path / "data", print)
+    folder.chmod(0o700)
 
 
 # --- the real thing
