@@ -21,6 +21,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from tasks.files import atomic_write
+from tasks.report_numbers import finished
 
 Values = npt.NDArray[np.float64]
 
@@ -66,11 +67,6 @@ def zoom_start(model: str, epochs: int) -> int:
     first, planned = TUTORIAL_ZOOM.get(model, (6, 30))
     start = 1 + round((first - 1) * epochs / planned)
     return min(max(start, 2), epochs - 1) if epochs > 2 else 1
-
-
-def finished(model: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the trainings of a model that have results, in the order of results.json."""
-    return [t for t in model.get("trainings") or [] if t.get("history") and t.get("test")]
 
 
 def plain(text: str, width: int = 26, lines: int = 3) -> str:

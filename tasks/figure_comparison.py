@@ -20,7 +20,6 @@ from tasks.drawing import (
     curve_legend,
     draw_curve,
     epoch_axis,
-    finished,
     mark_onset,
     new_figure,
     onset_of,
@@ -30,17 +29,9 @@ from tasks.drawing import (
     value_axis,
     zoom_start,
 )
+from tasks.report_numbers import STATUS_WORDS, finished
 
 Model = dict[str, Any]
-STATUS_WORDS = {
-    "overfits": "overfits",
-    "not_observed": "not observed",
-    "inconclusive": "inconclusive",
-    "too_short": "too few epochs to judge",
-    "diverged": "diverged",
-    "degrading": "both losses rise",
-    "recovered": "rose, then recovered",
-}
 
 
 def draw_comparison(models: dict[str, Model]) -> Figure:

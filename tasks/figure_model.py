@@ -1,6 +1,5 @@
 """Figures of one network: its learning curves, its confusion matrix, its most confident mistakes."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,6 @@ from tasks.drawing import (
     curve_legend,
     draw_curve,
     epoch_axis,
-    finished,
     mark_onset,
     new_figure,
     onset_of,
@@ -32,6 +30,7 @@ from tasks.drawing import (
     value_axis,
     zoom_start,
 )
+from tasks.report_numbers import finished, probability
 
 Model = dict[str, Any]
 GAP = "#56B4E9"
@@ -164,7 +163,7 @@ def draw_confusion(model: Model) -> Figure:
 def draw_mistakes(mistakes: list[dict[str, Any]], pictures: npt.NDArray[np.uint8] | None) -> Figure:
     """Return the listed mistakes as pictures (k, 28, 28), most confident first; known label errors framed."""
     captions = [
-        f"#{m['index']}: truth {m['truth']}\nsaid {m['prediction']} at {percent_of(m['probability'])}"
+        f"#{m['index']}: truth {m['truth']}\nsaid {m['prediction']} at {probability(m['probability'])}"
         + ("\nknown label error" if m.get("known_label_error") else "")
         for m in mistakes
     ]
@@ -172,13 +171,6 @@ def draw_mistakes(mistakes: list[dict[str, Any]], pictures: npt.NDArray[np.uint8
     if pictures is not None and len(pictures) < len(mistakes):
         pictures = None
     return draw_pictures(pictures, captions, framed, "no mistake to show")
-
-
-def percent_of(probability: float | None) -> str:
-    """Return a probability in percent, never rounded up to certainty."""
-    if probability is None or not math.isfinite(probability):
-        return "unknown"
-    return "> 99.99 %" if probability > 0.9999 else f"{100 * probability:.2f} %"
 
 
 def draw_pictures(

@@ -14,7 +14,6 @@ from tasks.drawing import (
     MARKERS,
     SERIES,
     SMALL,
-    finished,
     new_figure,
     plain,
     save,
@@ -23,6 +22,7 @@ from tasks.drawing import (
 from tasks.figure_comparison import draw_comparison
 from tasks.figure_model import draw_confusion, draw_curves, draw_mistakes, draw_pictures
 from tasks.files import read_json
+from tasks.report_numbers import finished
 
 COMPARISON, PREVIEW = "comparison.png", "figures/preview.png"
 
