@@ -11,13 +11,23 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.comparison import ALPHA, agreement, difference_interval, mcnemar_p
 from tasks.files import atomic_write, read_json, write_json
-from tasks.measures import Array, finite, measure, predicted_labels, wilson_interval, worst_mistakes
+from tasks.measures import (
+    Array,
+    accuracy_and_nll,
+    finite,
+    measure,
+    predicted_labels,
+    wilson_interval,
+    worst_mistakes,
+)
 from tasks.overfitting import best_epoch, early_stopping_rules, find_onset
 from tasks.records import Evaluation, PreparedData, Training
 from tasks.wording import points, span
 
 
-def accuracy_verdict(best: Array, final: Array, labels: Array, epoch: int | None) -> dict[str, Any]:
+def accuracy_verdict(
+    best: Array, final: Array, labels: Array, best_epoch: int | None, epochs: int
+) -> dict[str, Any]:
     """Did training on after the best epoch change the accuracy on validation? Exact McNemar.
 
     `best` and `final` are log-probabilities by the weights of the lowest validation NLL and by the last ones.
@@ -30,11 +40,14 @@ def accuracy_verdict(best: Array, final: Array, labels: Array, epoch: int | None
     gain = (final_only - best_only) / len(labels)
     interval = difference_interval(final_only, best_only, len(labels))
     change = f"({points(gain)} points, {span(interval)}, on {len(labels):,} validation images)"
-    since = "the epoch of the lowest validation loss" if epoch is None else f"epoch {epoch}"
-    if p_value > ALPHA:
-        verdict = f"Accuracy did not change measurably after {since} {change}."
+    if best_epoch is None:
+        verdict = "No epoch has a finite validation loss."
+    elif best_epoch == epochs:
+        verdict = "The last epoch has the lowest validation loss: there is no training on to judge."
+    elif p_value > ALPHA:
+        verdict = f"Accuracy did not change measurably after epoch {best_epoch} {change}."
     else:
-        verdict = f"Accuracy {'rose' if gain > 0 else 'fell'} after {since} {change}."
+        verdict = f"Accuracy {'rose' if gain > 0 else 'fell'} after epoch {best_epoch} {change}."
     return {"best_only": best_only, "final_only": final_only, "p_value": p_value, "verdict": verdict}
 
 
@@ -51,7 +64,6 @@ def evaluate_training(
     history = {curve: [finite(value) for value in values] for curve, values in fitted["history"].items()}
     onset = find_onset(history["val_nll"], history["train_nll"])
     best = best_epoch(history["val_nll"])
-    validation = measure(predictions["final_validation"], validation_labels)
     train_correct = int(np.nan_to_num(predictions["final_train_correct"]))
     return {
         "seconds": fitted["seconds"],
@@ -65,7 +77,7 @@ def evaluate_training(
             "accuracy_ci95": wilson_interval(train_correct, train_count),
             "nll": finite(float(predictions["final_train_nll"]) / train_count),
         },
-        "validation": {key: validation[key] for key in ("n", "accuracy", "accuracy_ci95", "nll")},
+        "validation": accuracy_and_nll(predictions["final_validation"], validation_labels),
         "best_epoch": best,
         "onset": {
             "status": onset.status,
@@ -76,7 +88,11 @@ def evaluate_training(
             "sentence": onset.sentence,
             "rules": early_stopping_rules(history["val_nll"], history["train_nll"]),
             "accuracy": accuracy_verdict(
-                predictions["best_validation"], predictions["final_validation"], validation_labels, best
+                predictions["best_validation"],
+                predictions["final_validation"],
+                validation_labels,
+                best,
+                len(history["val_nll"]),
             ),
         },
         "mistakes": worst_mistakes(predictions["final_test"], test_labels, is_mnist),

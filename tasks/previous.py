@@ -85,10 +85,10 @@ def compare_with_previous(
         "run": previous.name,
         "note": note,
         "parameters_changed": _changes(
-            previous.results.get("parameters", {}), now["parameters"], NOT_ABOUT_RESULTS
+            previous.results.get("parameters"), now["parameters"], NOT_ABOUT_RESULTS
         ),
         "versions_changed": _changes(
-            _versions(previous.results.get("provenance", {})), _versions(now["provenance"])
+            _versions(previous.results.get("provenance")), _versions(now["provenance"])
         ),
         "models": [
             _line(model, seed, count, p_value, p_adjusted)
@@ -126,13 +126,17 @@ def _line(
     }
 
 
-def _versions(provenance: Mapping[str, Any]) -> dict[str, Any]:
+def _versions(provenance: Mapping[str, Any] | None) -> dict[str, Any]:
+    if not provenance:
+        return {}
     return {**provenance.get("versions", {}), **{key: provenance.get(key) for key in MACHINE}}
 
 
-def _changes(before: Mapping[str, Any], now: Mapping[str, Any], ignored: tuple[str, ...] = ()) -> list[str]:
-    """What differs, as "epochs: 5 -> 10"; nothing where there is no earlier value to compare with."""
-    if not any(value is not None for value in before.values()):
+def _changes(
+    before: Mapping[str, Any] | None, now: Mapping[str, Any], ignored: tuple[str, ...] = ()
+) -> list[str]:
+    """What differs, as "epochs: 5 -> 10"; nothing where the earlier run does not tell."""
+    if not before:
         return []
     return [
         f"{key}: {before.get(key)} -> {now.get(key)}"

@@ -1,0 +1,69 @@
+"""The history across runs."""
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from synthetic import make_run
+
+from tasks.files import read_json
+from tasks.history import COLUMNS, run_history, write_history
+
+
+def test_one_line_per_run_model_and_seed(tmp_path: Path) -> None:
+    """Oldest run first; each line has accuracy with its interval, onset and seconds as in results.json."""
+    run = make_run(tmp_path, models=("dense", "cnn"), seeds=(0, 1), test_images=100, name="20260102-b")
+    make_run(tmp_path, models=("dense",), test_images=100, name="20260101-a")
+    history = run_history(tmp_path)
+    assert list(zip(history["run"], history["model"], history["seed"], strict=True)) == [
+        ("20260101-a", "dense", 0),
+        ("20260102-b", "dense", 0),
+        ("20260102-b", "dense", 1),
+        ("20260102-b", "cnn", 0),
+        ("20260102-b", "cnn", 1),
+    ]
+    training = read_json(run / "results.json")["models"]["dense"]["trainings"][1]
+    line = history.iloc[2]
+    assert line["accuracy"] == training["test"]["accuracy"]
+    assert [line["accuracy_low"], line["accuracy_high"]] == training["test"]["accuracy_ci95"]
+    assert (line["onset"], line["seconds"]) == (training["onset"]["epoch"], training["seconds"])
+
+
+def test_a_failed_training_has_a_line_without_numbers(tmp_path: Path) -> None:
+    """Its error is there, its accuracy is missing."""
+    make_run(tmp_path, models=("cnn",), missing=("cnn",), test_images=100)
+    line = run_history(tmp_path).iloc[0]
+    assert line["error"] == "The training process was killed."
+    assert pd.isna(line["accuracy"])
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"models": 3}'])
+def test_a_damaged_run_is_left_out_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, content: str
+) -> None:
+    """The other runs are listed, and the warning names the file."""
+    make_run(tmp_path, models=("dense",), test_images=100)
+    damaged = tmp_path / "runs" / "20260105-damaged" / "results.json"
+    damaged.parent.mkdir()
+    damaged.write_text(content)
+    with caplog.at_level(logging.WARNING):
+        history = run_history(tmp_path)
+    assert len(history) == 1
+    assert str(damaged) in caplog.text
+
+
+def test_without_runs_the_history_is_empty(tmp_path: Path) -> None:
+    """No run: the columns, and no line."""
+    history = run_history(tmp_path)
+    assert (list(history.columns), len(history)) == (list(COLUMNS), 0)
+
+
+def test_the_csv_is_read_back(tmp_path: Path) -> None:
+    """history.csv lies in the artifacts folder and holds the same lines to six digits."""
+    make_run(tmp_path, test_images=100)
+    path = write_history(tmp_path)
+    assert path == tmp_path / "history.csv"
+    written, history = pd.read_csv(path), run_history(tmp_path)
+    assert list(written.columns) == list(COLUMNS)
+    assert written["accuracy_low"].tolist() == pytest.approx(history["accuracy_low"].tolist(), rel=1e-5)
