@@ -182,4 +182,3 @@ MODELS = {
     "deep_cnn": Network(build_deep_cnn, epochs=30, compile_with_xla=False),
     "challenger": Network(build_challenger, epochs=20, compile_with_xla=False),
 }
-DEFAULT_MODELS = ("dense", "cnn", "regularized_cnn")

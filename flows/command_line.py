@@ -1,0 +1,163 @@
+"""`python flows/mnist_pipeline.py`: flags from the flow's signature, a server if there is none, an exit code."""
+
+import contextlib
+import inspect
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import cyclopts
+from prefect.client.schemas.objects import State
+from prefect.exceptions import ParameterTypeError, TerminationSignal
+from prefect.logging.handlers import PrefectConsoleHandler
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from pydantic import ValidationError
+
+from flows.mnist_pipeline import mnist_pipeline
+from flows.temporary_server import temporary_server, wait_until_healthy
+from tasks import files, training
+from tasks.progress import live_bars
+
+USAGE_ERROR, RUN_FAILED = 2, 1
+ADVICE = "Finished epochs are kept: the same command goes on from there."
+
+
+def signature() -> inspect.Signature:
+    """Return the flow's parameters as flags, and those that concern this script alone."""
+    flags = []
+    for parameter in inspect.signature(mnist_pipeline.fn).parameters.values():
+        if parameter.name == "min_test_accuracy":  # one number, or name=number for each network
+            parameter = parameter.replace(annotation=list[str] | None)
+        flags.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+    parallel = Annotated[int | None, cyclopts.Parameter(help="How many trainings run at once.")]
+    flags.append(
+        inspect.Parameter("parallel", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=parallel)
+    )
+    return inspect.Signature(flags)
+
+
+def gate(words: list[str]) -> float | dict[str, float]:
+    """Return `--min-test-accuracy 0.97` or `--min-test-accuracy dense=0.97 cnn=0.98` as the flow takes it."""
+    try:
+        if len(words) == 1 and "=" not in words[0]:
+            return float(words[0])
+        return {name: float(number) for name, number in (word.split("=") for word in words)}
+    except ValueError:
+        raise files.UserError(
+            f"--min-test-accuracy is {' '.join(words)!r}; expected one number such as 0.97, "
+            "or name=number for each network such as dense=0.97 cnn=0.98."
+        ) from None
+
+
+def validate(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters as the flow takes them; raise UserError that names the flag and its limit."""
+    try:
+        return dict(mnist_pipeline.validate_parameters(parameters))
+    except (ValidationError, ParameterTypeError) as error:
+        cause = error if isinstance(error, ValidationError) else error.__cause__
+        if not isinstance(cause, ValidationError):
+            cause = error.__context__ if isinstance(error.__context__, ValidationError) else None
+        if cause is None:
+            raise files.UserError(str(error)) from None
+        first = cause.errors()[0]
+        flag = "--" + str(first["loc"][0]).replace("_", "-")
+        raise files.UserError(f"{flag} is {first['input']!r}: {first['msg']}. See --help.") from None
+
+
+def without_traceback(record: logging.LogRecord) -> bool:
+    """Let a user's mistake be one line in the terminal; the log file and the UI keep the rest."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, files.UserError | training.TrainingFailedError | OSError):
+        record.msg, record.args, record.exc_info, record.exc_text = files.explain(error), (), None, None
+    return True
+
+
+@contextlib.contextmanager
+def prefect_server() -> Iterator[None]:
+    """Use the configured Prefect server, or a temporary one while the block runs."""
+    if PREFECT_API_URL.value():
+        yield
+        return
+    with temporary_server() as api_url, temporary_settings({PREFECT_API_URL: api_url}):
+        os.environ["PREFECT_API_URL"] = api_url  # for workers in other processes
+        wait_until_healthy(api_url)
+        yield
+
+
+def run(parameters: dict[str, Any], parallel: int | None) -> State[Any]:
+    """Run the flow as the command line asks; return its final state."""
+    flow = mnist_pipeline
+    if parallel is not None:
+        if parallel < 1:
+            raise files.UserError(f"--parallel is {parallel}; expected 1 or more.")
+        os.environ["MNIST_PIPELINE_PARALLEL"] = str(parallel)
+        flow = flow.with_options(task_runner=training.task_runner(parallel))
+    for handler in logging.getLogger("prefect").handlers:
+        if isinstance(handler, PrefectConsoleHandler):
+            handler.addFilter(without_traceback)
+    with prefect_server(), live_bars():
+        state: State[Any] = flow(**parameters, return_state=True)
+    return state
+
+
+def closing_lines(state: State[Any]) -> Iterator[str]:
+    """Yield what a person wants to know at the end: the answer in five lines at most, and the report's path."""
+    path = state.data if isinstance(state.data, str) else None
+    report = state.result(raise_on_failure=False)
+    path = report if isinstance(report, str) else path
+    if path:
+        yield from json.loads((Path(path).parent / "results.json").read_text(encoding="utf-8"))["summary"][:5]
+        yield f"Report: {path}"
+
+
+def command(**flags: Any) -> int:
+    """Run the flow with these flags; return the exit code."""
+    flags = {name: parameter.default for name, parameter in signature().parameters.items()} | flags
+    parallel = flags.pop("parallel")
+    if flags["min_test_accuracy"] is not None:
+        flags["min_test_accuracy"] = gate(flags["min_test_accuracy"])
+    state = run(validate(flags), parallel)
+    for line in closing_lines(state):
+        print(line)
+    if state.is_completed():
+        return 0
+    error = state.result(raise_on_failure=False)
+    reason = files.explain(error) if isinstance(error, BaseException) else state.message
+    print(f"mnist-pipeline failed: {reason}", file=sys.stderr)
+    return RUN_FAILED
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    app = cyclopts.App(
+        name="mnist_pipeline.py",
+        help=inspect.getdoc(mnist_pipeline.fn),
+        version_flags=(),
+        default_parameter=cyclopts.Parameter(consume_multiple=True, negative=()),
+        result_action="return_value",
+    )
+    command.__signature__ = signature()  # type: ignore[attr-defined]
+    command.__doc__ = mnist_pipeline.fn.__doc__
+    app.default(command)
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        sys.exit(app())
+    except files.UserError as error:
+        print(f"mnist-pipeline: {error}", file=sys.stderr)
+        sys.exit(USAGE_ERROR)
+    except TimeoutError as error:
+        print(f"mnist-pipeline: {error}", file=sys.stderr)
+        sys.exit(RUN_FAILED)
+    except (KeyboardInterrupt, TerminationSignal) as error:
+        number = getattr(error, "signal", signal.SIGINT)
+        print(f"mnist-pipeline was stopped. {ADVICE}", file=sys.stderr)
+        sys.exit(128 + number)
+
+
+def _terminate(number: int, frame: object) -> None:
+    raise TerminationSignal(number)

@@ -1,0 +1,142 @@
+"""The pipeline: get MNIST, train the networks as parallel branches, evaluate, compare, report."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.futures import wait
+from prefect.runtime import deployment, flow_run
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from tasks import runs, storage, training
+from tasks.dataset import prepare_mnist
+from tasks.download import download_mnist
+from tasks.evaluation import evaluate
+from tasks.models import MODELS
+from tasks.report import report
+from tasks.results import compare
+
+ModelName = Literal["dense", "cnn", "regularized_cnn", "deep_cnn", "challenger", "all"]
+DEFAULT_MODELS: list[ModelName] = ["dense", "cnn", "regularized_cnn"]
+
+
+@flow(
+    name="mnist-pipeline",
+    flow_run_name=runs.run_name,
+    task_runner=training.task_runner(training.trainings_at_a_time()),
+)
+def mnist_pipeline(
+    dataset: str = "mnist",
+    models: Annotated[list[ModelName], Field(min_length=1)] = DEFAULT_MODELS,
+    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)] = [0],  # noqa: B006
+    epochs: Annotated[int | None, Field(ge=1, le=10_000)] = None,
+    batch_size: Annotated[int, Field(ge=1, le=60_000)] = 128,
+    validation_split: Annotated[float, Field(gt=0, lt=1)] = 0.1,
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.001,
+    pixel_scaling: Literal["unit", "none"] = "unit",
+    precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto",
+    train_samples: Annotated[int | None, Field(ge=10)] = None,
+    training_timeout: Annotated[float | None, Field(gt=0)] = None,
+    min_test_accuracy: Annotated[float, Field(ge=0, le=1)] | dict[str, float] | None = None,
+    max_accuracy_drop: Annotated[float | None, Field(ge=0, le=1)] = None,
+    refresh: bool = False,
+    artifacts_dir: str | None = None,
+) -> State[Any]:
+    """Train networks on MNIST, compare their test accuracy and find where each starts to overfit.
+
+    Args:
+        dataset: "mnist", or a path: an npz file or a folder of IDX files with 28 x 28 grey images of ten classes.
+        models: the networks to train; "all" for every one.
+        seeds: each network is trained once with each seed; three or more allow statements about the network.
+        epochs: passes over the training images; by default each network's own number.
+        batch_size: images per optimizer step.
+        validation_split: the share of the training images, at their end, that is kept for validation.
+        learning_rate: of the Adam optimizer.
+        pixel_scaling: "unit" divides pixels by 255; "none" leaves 0..255, as the tutorial's code did.
+        precision: of the arithmetic; "auto" is float32.
+        train_samples: train on this many images, drawn evenly over the classes; by default on all.
+        training_timeout: seconds after which a training is ended.
+        min_test_accuracy: the run fails if a network's test accuracy is below this (0 to 1), or one per network.
+        max_accuracy_drop: the run fails if test accuracy fell by significantly more than this since the last run.
+        refresh: train anew even if a finished training could be reused.
+        artifacts_dir: where data, trainings and runs are kept; by default `artifacts` in the project.
+    """
+    started = datetime.now(UTC)
+    parameters = dict(flow_run.parameters)
+    artifacts = Path(artifacts_dir or storage.ARTIFACTS).resolve()
+    names = list(MODELS) if "all" in models else list(dict.fromkeys(models))
+    run_folder = runs.start_run(artifacts, flow_run.name, started)
+
+    data = download_mnist(dataset, str(artifacts))
+    prepared = prepare_mnist(data, validation_split, train_samples, str(artifacts))
+
+    with training.trainings_end_with_this():
+        specs = [
+            storage.specification(
+                name,
+                seed,
+                prepared.digest,
+                epochs=epochs,
+                batch_size=batch_size,
+                learning_rate=learning_rate,
+                pixel_scaling=pixel_scaling,
+                precision=training.resolve_precision(precision),
+                threads=training.THREADS,
+            )
+            for name in names
+            for seed in dict.fromkeys(seeds)
+        ]
+        trainings = [
+            training.train.with_options(name=f"train-{spec['model'].replace('_', '-')}").submit(
+                spec, prepared, str(artifacts), refresh, training_timeout
+            )
+            for spec in specs
+        ]
+        evaluations = [
+            evaluate.submit(trained, prepared, str(run_folder))  # type: ignore[call-overload]
+            for trained in trainings
+        ]
+        wait(evaluations)
+    failures = [
+        runs.failure(spec, trained.state, evaluation.state)
+        for spec, trained, evaluation in zip(specs, trainings, evaluations, strict=True)
+        if not evaluation.state.is_completed()
+    ]
+    header = {
+        "parameters": parameters,
+        "provenance": runs.provenance(
+            run_folder,
+            started,
+            flow_run_name=flow_run.name,
+            flow_run_id=flow_run.id,
+            deployment=deployment.name,
+            command=runs.command(parameters),
+            threads=training.THREADS,
+            trainings_at_a_time=training.trainings_at_a_time(),
+            precision={spec["model"]: spec["precision"] for spec in specs},
+        ),
+        "dataset": runs.dataset_section(run_folder, prepared, pixel_scaling),
+        "models": {spec["model"]: {"epochs": spec["epochs"]} for spec in specs},
+    }
+    results = compare(
+        str(run_folder),
+        header,
+        [evaluation.result() for evaluation in evaluations if evaluation.state.is_completed()],
+        failures,
+        {"min_test_accuracy": min_test_accuracy, "max_accuracy_drop": max_accuracy_drop},
+        runs.previous_run(artifacts, deployment.name, data.digest),
+    )
+    runs.point_latest_at(run_folder)
+    path = report(str(run_folder))
+    if results["status"] == "completed":
+        return Completed(message=path, data=path)
+    return Failed(message=runs.what_failed(results, path), data=path)
+
+
+if __name__ == "__main__":
+    from flows.command_line import main
+
+    main()

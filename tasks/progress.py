@@ -1,0 +1,127 @@
+"""Progress of a training, for three kinds of viewers: a terminal, a log, the Prefect UI."""
+
+import contextlib
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.exceptions import PrefectException
+from prefect.logging.handlers import PrefectConsoleHandler
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
+SECONDS_BETWEEN_UPDATES = 3.0  # of the progress artifact: each is a request to the server
+bars: Progress | None = None  # the live display of this process, if there is one
+
+
+@contextlib.contextmanager
+def live_bars() -> Iterator[None]:
+    """Show a bar per running training while the block runs, if stderr is a terminal."""
+    global bars
+    handlers = [h for h in logging.getLogger("prefect").handlers if isinstance(h, PrefectConsoleHandler)]
+    if not sys.stderr.isatty() or not handlers:
+        yield
+        return
+    columns = (
+        TextColumn("{task.description:<24}"),
+        BarColumn(),
+        TextColumn("{task.fields[figures]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    # Prefect's own console, so that log lines go above the bars instead of through them.
+    with Progress(*columns, console=handlers[0].console) as bars:
+        for handler in handlers:
+            handler.addFilter(_is_no_epoch_line)
+        try:
+            yield
+        finally:
+            bars = None
+            for handler in handlers:
+                handler.removeFilter(_is_no_epoch_line)
+
+
+def _is_no_epoch_line(record: logging.LogRecord) -> bool:
+    return not getattr(record, "epoch_line", False)
+
+
+class ProgressReport:
+    """Tells log, terminal and UI how far one training is; a context manager, so that a bar ends with it."""
+
+    def __init__(self, model: str, seed: int, epochs: int, logger: Logger) -> None:
+        self.name, self.epochs, self.logger = f"{model} seed {seed}", epochs, logger
+        self.key = f"progress-{model}-{seed}".replace("_", "-")
+        self.artifact: UUID | None = None
+        self.updated = 0.0
+        self.bar = bars.add_task(self.name, total=epochs, figures="", start=False) if bars else None
+
+    def __enter__(self) -> "ProgressReport":
+        return self
+
+    def __exit__(self, error_type: type[BaseException] | None, *details: object) -> None:
+        if bars and self.bar is not None:
+            bars.remove_task(self.bar)
+        if error_type is None and self.artifact:
+            self._update_artifact(100.0)
+
+    def say(self, text: str) -> None:
+        """Log a line."""
+        self.logger.info("%s: %s", self.name, text)
+
+    def warn(self, text: str) -> None:
+        """Log a warning."""
+        self.logger.warning("%s: %s", self.name, text)
+
+    def step(self, epoch: int, fraction: float) -> None:
+        """Take note of a part of an epoch, as a fraction of its images."""
+        if bars and self.bar is not None:
+            bars.start_task(self.bar)
+            bars.update(self.bar, completed=epoch - 1 + fraction)
+        self._update_artifact_at_times(epoch - 1 + fraction)
+
+    def epoch(self, message: dict[str, Any]) -> None:
+        """Take note of a finished epoch and its figures."""
+        figures = "loss {loss} accuracy {accuracy} validation NLL {val_nll} accuracy {val_accuracy}".format(
+            **{name: _short(message[name]) for name in ("loss", "accuracy", "val_nll", "val_accuracy")}
+        )
+        seconds, left = message["seconds"], self.epochs - message["epoch"]
+        self.logger.info(
+            "%s: epoch %d/%d %s, %.1f s, about %.0f s left",
+            self.name,
+            message["epoch"],
+            self.epochs,
+            figures,
+            seconds,
+            left * seconds,
+            extra={"epoch_line": True},
+        )
+        if bars and self.bar is not None:
+            bars.update(self.bar, completed=message["epoch"], figures=figures)
+        self._update_artifact_at_times(message["epoch"])
+
+    def _update_artifact_at_times(self, epochs_done: float) -> None:
+        if time.monotonic() - self.updated > SECONDS_BETWEEN_UPDATES:
+            self.updated = time.monotonic()
+            self._update_artifact(min(100.0, 100 * epochs_done / self.epochs))
+
+    def _update_artifact(self, percent: float) -> None:
+        try:
+            if self.artifact:
+                update_progress_artifact(self.artifact, percent)
+            else:
+                created = create_progress_artifact(percent, key=self.key, description=self.name)
+                self.artifact = (
+                    created if isinstance(created, UUID) else None
+                )  # sync here; its type says both
+        except (httpx.HTTPError, PrefectException) as error:
+            self.logger.debug("The progress artifact could not be written: %s", error)
+
+
+def _short(value: float | None) -> str:
+    return "not finite" if value is None else f"{value:.4f}"

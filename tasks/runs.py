@@ -1,0 +1,172 @@
+"""The run folder, and what a run says about itself: when, where, with what code and versions it ran."""
+
+import importlib.metadata
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+from prefect.runtime import flow_run
+
+from tasks import files
+from tasks.records import PreparedData
+from tasks.storage import PROJECT
+
+PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "prefect")
+
+
+def run_name() -> str:
+    """Return a name that says what the flow run does, such as "mnist-dense-cnn-seed-0"."""
+    parameters = flow_run.parameters
+    seeds = list(dict.fromkeys(parameters["seeds"]))
+    seed = f"seed-{seeds[0]}" if len(seeds) == 1 else f"{len(seeds)}-seeds"
+    words = [Path(parameters["dataset"]).stem, *dict.fromkeys(parameters["models"]), seed]
+    return re.sub(r"[^\w.-]+", "-", "-".join(words))[:100]
+
+
+def start_run(artifacts: Path, flow_run_name: str, started: datetime) -> Path:
+    """Make the folder of this run, named so that runs sort by time; UserError if it cannot be written."""
+    stamp = started.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    folder = artifacts / "runs" / f"{stamp}-{flow_run_name}"
+    number = 1
+    while folder.exists():  # two runs of the same name within a second
+        number += 1
+        folder = folder.with_name(f"{stamp}-{flow_run_name}-{number}")
+    try:
+        (folder / "trainings").mkdir(parents=True, exist_ok=True)
+        with files.atomic_write(folder / ".writable"):
+            pass
+        (folder / ".writable").unlink()
+    except OSError as error:
+        raise files.UserError(
+            f"The artifacts folder {artifacts} cannot be written ({error.strerror}). "
+            "Choose another one with --artifacts-dir."
+        ) from error
+    return folder
+
+
+def point_latest_at(run_folder: Path) -> None:
+    """Let `artifacts/latest` lead to this run."""
+    artifacts = run_folder.parent.parent
+    temporary = artifacts / f".latest.{os.getpid()}{files.TEMPORARY_SUFFIX}"
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(run_folder.relative_to(artifacts))
+    temporary.replace(artifacts / "latest")
+
+
+def previous_run(artifacts: Path, deployment: str | None, dataset_digest: str) -> str | None:
+    """Return the newest successful run's folder, of the same deployment (None: scripts) and data set."""
+    for path in sorted(artifacts.glob("runs/*/results.json"), reverse=True):
+        try:
+            results = files.read_json(path)
+            fits = (
+                results["status"] == "completed"
+                and results["provenance"]["deployment"] == deployment
+                and results["dataset"]["digest"] == dataset_digest
+            )
+        except (ValueError, KeyError, TypeError):
+            continue  # damaged, or from another version
+        if fits:
+            return str(path.parent)
+    return None
+
+
+def git(*arguments: str) -> str | None:
+    """Return what git says about the project, None where there is no git or no repository."""
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=PROJECT, capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def processor() -> str:
+    """Return the processor's name, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def provenance(run_folder: Path, started: datetime, **details: Any) -> dict[str, Any]:
+    """Return what is needed to repeat the run, and `details`: flow run, deployment, command, precision."""
+    changes = git("status", "--porcelain")
+    return {
+        "run": run_folder.name,
+        "started": started.astimezone(UTC).isoformat(timespec="seconds"),
+        "duration_seconds": (datetime.now(UTC) - started).total_seconds(),
+        "commit": git("rev-parse", "HEAD"),
+        "uncommitted_changes": None if changes is None else bool(changes),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        **details,
+    }
+
+
+def dataset_section(run_folder: Path, prepared: PreparedData, pixel_scaling: str) -> dict[str, Any]:
+    """Keep the preview pictures in the run folder; return what results.json says about the data."""
+    with files.atomic_write(run_folder / "images.npz") as temporary:
+        shutil.copyfile(prepared.images_path, temporary)
+    dataset = prepared.dataset
+    return {
+        "name": dataset.name,
+        "path": dataset.path,
+        "digest": dataset.digest,
+        "source": dataset.source,
+        "is_mnist": dataset.is_mnist,
+        "shapes": prepared.shapes,
+        "y_test_head": prepared.y_test_head,
+        "y_test_tail": prepared.y_test_tail,
+        "counts": prepared.counts,
+        "class_counts": prepared.class_counts,
+        "pixel_scaling": pixel_scaling,
+        "validation_split": prepared.validation_split,
+        "train_samples": prepared.train_samples,
+        "prepared_digest": prepared.digest,
+    }
+
+
+def failure(spec: dict[str, Any], trained: Any, evaluated: Any) -> dict[str, Any]:
+    """Return one entry of `failures` in results.json from the states of a branch's two tasks."""
+    failed = evaluated if trained.is_completed() else trained
+    task = "evaluate" if trained.is_completed() else "train"
+    error = failed.result(raise_on_failure=False)
+    text = files.explain(error) if isinstance(error, BaseException) else str(failed.message)
+    return {"task": task, "model": spec["model"], "seed": spec["seed"], "error": text}
+
+
+def what_failed(results: dict[str, Any], path: str) -> str:
+    """Return in words why a run failed, and where its report is."""
+    reasons = [
+        f"{failure['model']} seed {failure['seed']}: {failure['error']}" for failure in results["failures"]
+    ]
+    return "; ".join([*reasons, *results["failed_gates"]]) + f". The report: {path}"
+
+
+def command(parameters: dict[str, Any]) -> str:
+    """Return the command line that repeats a run with these parameters."""
+    words = ["python", "flows/mnist_pipeline.py"]
+    for name, value in parameters.items():
+        flag = "--" + name.replace("_", "-")
+        if value is True:
+            words.append(flag)
+        elif isinstance(value, list):
+            words += [flag, *(str(item) for item in value)]
+        elif isinstance(value, dict):
+            words += [flag, *(f"{key}={item}" for key, item in value.items())]
+        elif value is not None and value is not False:
+            words += [flag, str(value)]
+    return shlex.join(words)

@@ -1,0 +1,269 @@
+"""The train-* tasks: start a training process, follow it, collect what it leaves.
+
+A process, because TensorFlow's threads, precision and seeds belong to a process: branches in threads would be
+neither independent nor repeatable, and a crash or an endless loop in one would take the others along.
+"""
+
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture
+from prefect.states import Completed
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+from tasks import files, storage
+from tasks.progress import ProgressReport
+from tasks.records import PreparedData, Training
+
+BYTES_PER_TRAINING = 2_000_000_000
+THREADS = min(4, os.cpu_count() or 1)  # part of a training's key, so it depends on the machine alone
+
+
+class TrainingFailedError(Exception):
+    """A training process ended without a result; the message says why and where its log is."""
+
+
+def trainings_at_a_time() -> int:
+    """Return how many trainings run at once: MNIST_PIPELINE_PARALLEL, or what cores and memory allow.
+
+    Two trainings with one thread each are no faster on two cores than one after the other with two threads.
+    """
+    if chosen := os.environ.get("MNIST_PIPELINE_PARALLEL"):
+        return max(1, int(chosen))
+    by_memory = psutil.virtual_memory().total // BYTES_PER_TRAINING
+    return max(1, min((os.cpu_count() or 1) // THREADS, int(by_memory)))
+
+
+class Deadline:
+    """A moment after which a training is ended; it is put off while the training waits for its turn."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.seconds = seconds
+        self.restart()
+
+    def restart(self) -> None:
+        self.moment = float("inf") if self.seconds is None else time.monotonic() + self.seconds
+
+    def suspend(self) -> None:
+        self.moment = float("inf")
+
+    @property
+    def past(self) -> bool:
+        return time.monotonic() > self.moment
+
+
+slots = threading.BoundedSemaphore(trainings_at_a_time())
+
+
+def task_runner(at_a_time: int) -> TaskRunner[PrefectFuture[Any]]:
+    """Return a task runner with which that many trainings run at once, while one more loads TensorFlow."""
+    global slots
+    slots = threading.BoundedSemaphore(at_a_time)
+    return ThreadPoolTaskRunner(max_workers=at_a_time + 1)  # type: ignore[return-value]
+
+
+stopping = threading.Event()
+processes: set[subprocess.Popen[str]] = set()
+
+
+@contextlib.contextmanager
+def trainings_end_with_this() -> Iterator[None]:
+    """End all training processes when the block is left by an exception: a signal, Ctrl-C, a cancellation."""
+    stopping.clear()
+    try:
+        yield
+    except BaseException:
+        stopping.set()
+        for process in list(processes):
+            process.terminate()
+        raise
+
+
+def resolve_precision(precision: str) -> str:
+    """Return the precision that "auto" stands for: float32, as long as nothing is shown for another."""
+    return "float32" if precision == "auto" else precision
+
+
+def start(folder: Path, data_path: str, refresh: bool) -> subprocess.Popen[str]:
+    """Start the training process; it is a group of its own, so that Ctrl-C reaches the flow first."""
+    command = [sys.executable, "-m", "tasks.fit", str(folder), data_path, *(["--refresh"] if refresh else [])]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(storage.PROJECT), os.environ.get("PYTHONPATH", "")]).rstrip(
+            os.pathsep
+        ),
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "KERAS_BACKEND": "tensorflow",
+        "CUDA_VISIBLE_DEVICES": "-1",
+    }
+    with (folder / "log.txt").open("ab") as log:
+        return subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
+
+
+def messages(process: subprocess.Popen[str], deadline: Deadline) -> Iterator[dict[str, Any]]:
+    """Yield what the process says until it ends; raise TrainingFailedError when the deadline is past."""
+    lines: queue.Queue[str | None] = queue.Queue()
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.put(line)
+        lines.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        if stopping.is_set():
+            raise TrainingFailedError("stopped; finished epochs are kept, the next run goes on from there")
+        if deadline.past:
+            raise TrainingFailedError(
+                f"training_timeout of {deadline.seconds:g} s is over; finished epochs are kept"
+            )
+        with contextlib.suppress(queue.Empty):
+            line = lines.get(timeout=0.2)
+            if line is None:
+                return
+            yield json.loads(line)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """End the process if it still runs, and wait until it is gone."""
+    process.terminate()
+    try:
+        process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    processes.discard(process)
+
+
+def follow(
+    folder: Path, data_path: str, refresh: bool, timeout: float | None, report: ProgressReport
+) -> tuple[str, int]:
+    """Run a training process to its end; return ("complete" or "done", epochs it found already done)."""
+    process = start(folder, data_path, refresh)
+    processes.add(process)
+    deadline = Deadline(timeout)
+    outcome, epochs_done, problem = "", 0, ""
+    with contextlib.ExitStack() as stack:
+        stack.callback(end, process)
+        for message in messages(process, deadline):
+            match message["event"]:
+                case "waiting":
+                    report.warn("another run is training this; waiting for it")
+                    deadline.suspend()
+                case "ready":
+                    epochs_done = message["epochs_done"]
+                    report.say(f"process ready, {epochs_done} of {message['epochs']} epochs done before")
+                    deadline.suspend()
+                    while not slots.acquire(timeout=0.2):
+                        if stopping.is_set() or process.poll() is not None:
+                            break
+                    else:
+                        stack.callback(slots.release)
+                    deadline.restart()
+                    assert process.stdin is not None
+                    with contextlib.suppress(BrokenPipeError):  # it died; the loop will hear of it
+                        process.stdin.write("go\n")
+                        process.stdin.flush()
+                case "step":
+                    report.step(message["epoch"], message["fraction"])
+                case "epoch":
+                    report.epoch(message)
+                case "warning":
+                    report.warn(message["message"])
+                case "error":
+                    problem = message["message"]
+                case "complete" | "done":
+                    outcome = message["event"]
+        process.wait()
+    if not outcome:
+        raise TrainingFailedError(
+            f"{problem or how_it_ended(process.returncode)} (log: {folder / 'log.txt'})"
+        )
+    return outcome, epochs_done
+
+
+def how_it_ended(returncode: int) -> str:
+    """Return in words why a process that said nothing ended."""
+    if returncode == -9:
+        return "the training process was killed (signal 9); if nobody did, the machine ran out of memory"
+    if returncode < 0:
+        return f"the training process was ended by signal {-returncode}"
+    return f"the training process ended with exit code {returncode}"
+
+
+def train_network(
+    spec: dict[str, Any],
+    prepared: PreparedData,
+    artifacts: Path,
+    refresh: bool,
+    timeout: float | None,
+    report: ProgressReport,
+) -> Training:
+    """Return the training that `spec` describes, from the store if it is there."""
+    folder = storage.training_folder(artifacts, spec)
+
+    def result(origin: str, reason: str) -> Training:
+        key = files.digest_of(spec)
+        return Training(
+            spec["model"], spec["seed"], origin, reason, key, str(folder), spec["precision"], spec["threads"]
+        )
+
+    if not refresh:
+        with contextlib.suppress(files.DamagedError):  # the training process sets damaged files aside
+            if files.read_record(folder / "training.json"):
+                return result("reused", "same data, network, settings, code and versions")
+    reason = "refresh was asked for" if refresh else storage.why_not_reused(folder, spec)
+    with files.lock(folder, wait=False) as held:
+        if held:  # otherwise the process that trains has written the same text
+            files.write_json(folder / "spec.json", spec)
+    outcome, epochs_done = follow(folder, prepared.path, refresh, timeout, report)
+    if outcome == "complete":
+        return result("reused", "another run has just trained it")
+    if epochs_done:
+        return result("resumed", f"{epochs_done} epochs were already done")
+    return result("trained", reason)
+
+
+@task(
+    name="train",
+    task_run_name="train-{spec[model]}-seed-{spec[seed]}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+def train(
+    spec: dict[str, Any],
+    prepared: PreparedData,
+    artifacts_dir: str,
+    refresh: bool = False,
+    training_timeout: float | None = None,
+) -> Training | State[Training]:
+    """Train one network with one seed, or reuse the training if nothing that matters has changed."""
+    report = ProgressReport(spec["model"], spec["seed"], spec["epochs"], get_run_logger())
+    with report:
+        training = train_network(spec, prepared, Path(artifacts_dir), refresh, training_timeout, report)
+    report.say(f"{training.origin}: {training.origin_reason}")
+    if training.origin == "reused":
+        return Completed(name="Cached", message=training.origin_reason, data=training)
+    return training
