@@ -1,4 +1,4 @@
-"""The numbers of a run as sentences: the tutorial's own questions answered, and the summary.
+"""The tutorial's own questions, answered by the numbers of a run.
 
 Pure functions of the parts of results.json. Each answer is one sentence and says so where a model is missing.
 """
@@ -25,72 +25,46 @@ def answer_questions(models: Models, comparisons: Comparisons) -> list[dict[str,
             ("regularized_cnn", "deep_cnn"),
             _would_it_overfit_sooner,
         ),
-        ("Is 99 % reached?", (), _is_target_reached),
+        ("Is 99 % reached?", (), is_target_reached),
     ]
     return [
-        {"question": question, "answer": _missing(models, needed) or answer(models, comparisons)}
+        {"question": question, "answer": missing(models, needed) or answer(models, comparisons)}
         for question, needed, answer in questions
     ]
 
 
-def summarize(
-    models: Models,
-    comparisons: Comparisons,
-    failures: Sequence[Mapping[str, Any]],
-    gates: Sequence[Mapping[str, Any]],
-    previous: Mapping[str, Any] | None,
-) -> list[str]:
-    """At most five sentences; the first three are the answer: accuracy, overfitting, regularisation."""
-    named = [model for model in models if models[model]["aggregate"]]
-    sentences = []
-    if named:
-        sentences.append(_most_accurate(models, comparisons))
-        sentences.append(f"Overfitting: {'; '.join(onset_phrase(name, models[name]) for name in named)}.")
-        needed = ("cnn", "regularized_cnn")
-        if not _missing(models, needed):
-            effect = _effect_of_regularising(models)
-            accuracy = _yes_or_no(_pair(comparisons, "regularized_cnn", "cnn"), "regularized_cnn")
-            sentences.append(f"Did regularising stop it? {effect}. Did that raise the accuracy? {accuracy}.")
-        else:
-            sentences.append(f"Is 99 % reached? {_is_target_reached(models, comparisons)}")
-    if failures:
-        sentences.append(_what_failed(failures))
-    failed_gates = [gate["message"] for gate in gates if not gate["passed"]]
-    if failed_gates:
-        more = f"; and {len(failed_gates) - 3} more" if len(failed_gates) > 3 else ""
-        words = "; ".join(failed_gates[:3]) + more
-        sentences.append(f"{counted(len(failed_gates), 'gate')} failed: {words}.")
-    elif previous and previous["models"] and len(sentences) < 5:
-        changed = [f"{line['model']} {line['verdict']}" for line in previous["models"] if _changed(line)]
-        words = "; ".join(changed[:3]) or "no accuracy changed beyond chance"
-        sentences.append(f"Compared with {previous['run']}: {words}.")
-    return sentences
+def onsets_in_words(models: Models, names: Sequence[str]) -> str:
+    """What is known of each onset: "dense from epoch 11 (9-14); cnn and deep_cnn not observed in 20 epochs"."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(_onset_in_words(models[name]), []).append(name)
+    return "; ".join(f"{and_list(alike)}{words}" for words, alike in groups.items())
 
 
-def onset_phrase(name: str, model: Mapping[str, Any]) -> str:
-    """What is known of a model's onset, in a few words: "cnn from epoch 7 (5-8)"."""
-    trainings = _succeeded(model)
+def _onset_in_words(model: Mapping[str, Any]) -> str:
+    trainings = succeeded(model)
     if len(trainings) > 1:
         sentence = str(model["aggregate"]["onset"]["sentence"]).rstrip(".")
-        return f"{name}, {sentence[:1].lower()}{sentence[1:]}"
+        return f", {sentence[:1].lower()}{sentence[1:]}"
     onset = trainings[0]["onset"]
     epochs = counted(len(trainings[0]["history"]["val_nll"]), "epoch")
     first_last = "-".join(map(str, onset["interval"] or []))
-    return name + {
-        "overfits": f" from epoch {onset['epoch']} ({first_last})",
-        "not_observed": f" not observed in {epochs}",
-        "inconclusive": f" still improving after {epochs}, so undecided",
-        "too_short": f" undecided, {epochs} being too few to judge",
-        "diverged": " diverged, its loss is not finite",
-        "degrading": f" fails on both sets from epoch {onset['epoch']} on, which is not overfitting",
-        "recovered": " recovered, its loss rose and later fell below its earlier minimum",
-    }.get(onset["status"], f" {onset['status']}")
+    words = {
+        "overfits": f"from epoch {onset['epoch']} ({first_last})",
+        "not_observed": f"not observed in {epochs}",
+        "inconclusive": f"undecided after {epochs} (lowest loss near the end)",
+        "too_short": f"undecided, {epochs} being too few to judge",
+        "diverged": "diverged (loss not finite)",
+        "degrading": f"getting worse on both sets from epoch {onset['epoch']} on, which is not overfitting",
+        "recovered": "recovered (the loss rose, then fell below its earlier minimum)",
+    }
+    return f" {words.get(onset['status'], onset['status'])}"
 
 
 def accuracy_phrase(model: Mapping[str, Any]) -> str:
     """A model's test accuracy with what belongs to it: interval and images, or seeds and range."""
     aggregate = model["aggregate"]["test_accuracy"]
-    trainings = _succeeded(model)
+    trainings = succeeded(model)
     if len(trainings) > 1:
         limits = span([aggregate["minimum"], aggregate["maximum"]])
         return f"{percent(aggregate['mean'])} (mean of {len(trainings)} seeds, range {limits})"
@@ -98,34 +72,18 @@ def accuracy_phrase(model: Mapping[str, Any]) -> str:
     return f"{percent_with_interval(test['accuracy'], test['accuracy_ci95'])} on {test['n']:,} images"
 
 
-def _most_accurate(models: Models, comparisons: Comparisons) -> str:
-    """Who measures highest, and against whom that is more than chance."""
-    named = [name for name in models if models[name]["aggregate"]]
-    best = max(named, key=lambda name: models[name]["aggregate"]["test_accuracy"]["mean"])
-    sentence = f"Highest test accuracy: {best}, {accuracy_phrase(models[best])}"
-    groups: dict[str, list[str]] = {"better than": [], "tied with": [], "too few seeds to tell it from": []}
-    beaten, tied, undecided = groups.values()
-    for name in named:
-        pair = _pair(comparisons, best, name)
-        if pair is not None:
-            (beaten if pair["significant"] else tied if pair["ci95"] else undecided).append(name)
-    parts = [f"{words} {and_list(others)}" for words, others in groups.items() if others]
-    if parts and len(_succeeded(models[best])) == 1:
-        parts[0] = f"in these trainings {parts[0]}"
-    return "; ".join([sentence, *([", ".join(parts)] if parts else [])]) + "."
-
-
 def _cnn_against_dense(models: Models, comparisons: Comparisons) -> str:
     sizes = {name: models[name]["parameter_count"] for name in ("cnn", "dense")}
-    answer = _yes_or_no(_pair(comparisons, "cnn", "dense"), "cnn")
+    answer = yes_or_no(find_pair(comparisons, "cnn", "dense"), "cnn")
     return f"{answer}; cnn has {sizes['cnn']:,} parameters and dense {sizes['dense']:,}."
 
 
 def _did_regularising_stop_it(models: Models, comparisons: Comparisons) -> str:
-    return f"{_effect_of_regularising(models)}: {_onset_phrases(models, 'cnn', 'regularized_cnn')}."
+    return f"{effect_of_regularising(models)}: {onsets_in_words(models, ('cnn', 'regularized_cnn'))}."
 
 
-def _effect_of_regularising(models: Models) -> str:
+def effect_of_regularising(models: Models) -> str:
+    """Whether regularized_cnn lacks the overfitting that cnn shows, in a few words."""
     plain, regularized = (_overfits(models[name]) for name in ("cnn", "regularized_cnn"))
     if plain is False:
         return "There was none to stop"
@@ -140,8 +98,8 @@ def _effect_of_regularising(models: Models) -> str:
 
 
 def _did_accuracy_rise(models: Models, comparisons: Comparisons) -> str:
-    answer = _yes_or_no(_pair(comparisons, "regularized_cnn", "cnn"), "regularized_cnn")
-    same_layers = _pair(comparisons, "regularized_cnn", "deep_cnn")
+    answer = yes_or_no(find_pair(comparisons, "regularized_cnn", "cnn"), "regularized_cnn")
+    same_layers = find_pair(comparisons, "regularized_cnn", "deep_cnn")
     if same_layers is not None:
         answer += f"; against the same layers without dropout and L2: {same_layers['verdict']}"
     return f"{answer}."
@@ -149,7 +107,7 @@ def _did_accuracy_rise(models: Models, comparisons: Comparisons) -> str:
 
 def _would_it_overfit_sooner(models: Models, comparisons: Comparisons) -> str:
     deep, regularized = (_overfits(models[name]) for name in ("deep_cnn", "regularized_cnn"))
-    facts = _onset_phrases(models, "deep_cnn", "regularized_cnn")
+    facts = onsets_in_words(models, ("deep_cnn", "regularized_cnn"))
     if deep and regularized:
         order = _order(models["deep_cnn"], models["regularized_cnn"])
         words = {
@@ -158,18 +116,21 @@ def _would_it_overfit_sooner(models: Models, comparisons: Comparisons) -> str:
             "unclear": "Both overfit, and which sooner is unclear",
         }
         return f"{words[order]}: {facts}."
-    if deep is None or (regularized is None and not deep):
-        return f"Not decided: {facts}."
-    return f"{'Yes' if deep else 'No'}: {facts}."
+    if deep and (regularized is False or _still_improving(models["regularized_cnn"])):
+        return f"Yes: {facts}."
+    if deep is False and regularized is not None:
+        return f"No: {facts}."
+    return f"Not decided: {facts}."
 
 
-def _is_target_reached(models: Models, comparisons: Comparisons) -> str:
+def is_target_reached(models: Models, comparisons: Comparisons) -> str:
+    """Whether the best model's test accuracy is 99 %, and how surely."""
     named = [name for name in models if models[name]["aggregate"]]
     if not named:
         return "No model has a result."
     best = max(named, key=lambda name: models[name]["aggregate"]["test_accuracy"]["mean"])
     aggregate = models[best]["aggregate"]["test_accuracy"]
-    trainings = _succeeded(models[best])
+    trainings = succeeded(models[best])
     low, high = trainings[0]["test"]["accuracy_ci95"]
     if len(trainings) > 1:
         low, high = aggregate["minimum"], aggregate["maximum"]
@@ -179,18 +140,19 @@ def _is_target_reached(models: Models, comparisons: Comparisons) -> str:
     return f"No{', but it is within reach' if high >= TARGET_ACCURACY else ''}: {facts}."
 
 
-def _missing(models: Models, needed: Sequence[str]) -> str | None:
+def missing(models: Models, needed: Sequence[str]) -> str | None:
     """Say which of the models a question is about have no result, and why."""
     absent = [name for name in needed if name not in models]
     failed = [name for name in needed if name in models and not models[name]["aggregate"]]
-    parts = [f"{and_list(absent)} {'was' if len(absent) == 1 else 'were'} not part of this run"] * bool(
-        absent
-    )
-    parts += [f"{and_list(failed)} failed"] * bool(failed)
-    return f"Not answered: {' and '.join(parts)}." if parts else None
+    reasons = []
+    if absent:
+        reasons.append(f"{and_list(absent)} {'was' if len(absent) == 1 else 'were'} not part of this run")
+    if failed:
+        reasons.append(f"{and_list(failed)} failed")
+    return f"Not answered: {' and '.join(reasons)}." if reasons else None
 
 
-def _yes_or_no(pair: Mapping[str, Any] | None, hoped: str) -> str:
+def yes_or_no(pair: Mapping[str, Any] | None, hoped: str) -> str:
     """Whether the model hoped for is the better one, followed by the verdict."""
     if pair is None:
         return "Not decided, for want of a seed that both were trained with"
@@ -199,11 +161,13 @@ def _yes_or_no(pair: Mapping[str, Any] | None, hoped: str) -> str:
     return f"{word}: {pair['verdict']}"
 
 
-def _pair(comparisons: Comparisons, *names: str) -> Mapping[str, Any] | None:
+def find_pair(comparisons: Comparisons, *names: str) -> Mapping[str, Any] | None:
+    """The comparison of two models, in whichever order it names them."""
     return next((pair for pair in comparisons if set(pair["models"]) == set(names)), None)
 
 
-def _succeeded(model: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def succeeded(model: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The trainings of a model that have a result."""
     return [training for training in model["trainings"] if training["error"] is None]
 
 
@@ -231,28 +195,6 @@ def _order(first: Mapping[str, Any], second: Mapping[str, Any]) -> str:
 
 
 def _onset_limits(model: Mapping[str, Any]) -> tuple[int, int]:
-    trainings = _succeeded(model)
+    trainings = succeeded(model)
     limits = model["aggregate"]["onset"]["range"] if len(trainings) > 1 else trainings[0]["onset"]["interval"]
     return limits[0], limits[1]
-
-
-def _onset_phrases(models: Models, *names: str) -> str:
-    return "; ".join(onset_phrase(name, models[name]) for name in names)
-
-
-def _what_failed(failures: Sequence[Mapping[str, Any]]) -> str:
-    """Name the steps that failed, each with its seeds and the first line of its first error."""
-    steps: dict[str, list[Mapping[str, Any]]] = {}
-    for failure in failures:
-        steps.setdefault(failure["task"], []).append(failure)
-    parts = []
-    for task, group in steps.items():
-        seeds = [str(failure["seed"]) for failure in group if failure["seed"] is not None]
-        of_seeds = f" (seed{'s' * (len(seeds) > 1)} {and_list(seeds)})" if seeds else ""
-        reason = str(group[0]["error"] or "no reason given").splitlines()[0].rstrip(".")
-        parts.append(f"{task}{of_seeds}: {reason}")
-    return f"Failed: {'; '.join(parts)}."
-
-
-def _changed(line: Mapping[str, Any]) -> bool:
-    return str(line["verdict"]).startswith(("better", "worse"))

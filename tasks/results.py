@@ -9,13 +9,14 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks.answers import answer_questions, summarize
+from tasks.answers import answer_questions
 from tasks.comparison import RightBySeed, compare_models
 from tasks.files import digest_of, read_json, write_json
 from tasks.gates import gate_max_accuracy_drop, gate_min_test_accuracy
 from tasks.overfitting import Onset, onset_over_seeds
 from tasks.previous import PreviousRun, compare_with_previous, read_previous, read_right
 from tasks.records import Evaluation
+from tasks.summary import summarize
 from tasks.wording import and_list
 
 SCHEMA_VERSION = 1
@@ -140,7 +141,7 @@ def _unexplained(
     explained = {*by_training, *((failure["model"], failure["seed"]) for failure in failures)}
     error = f"it did not run, because {and_list(shared)} failed" if shared else "it ended without a result"
     return [
-        {"task": f"train-{name}", "model": name, "seed": seed, "error": error}
+        {"task": f"train-{name.replace('_', '-')}", "model": name, "seed": seed, "error": error}
         for name in header["models"]
         for seed in header["parameters"]["seeds"]
         if (name, seed) not in explained

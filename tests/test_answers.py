@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tasks.answers import answer_questions, onset_phrase, summarize
+from tasks.answers import answer_questions, onsets_in_words
+from tasks.summary import summarize
 
 
 def model(
@@ -98,6 +99,7 @@ def test_whether_regularising_stopped_it(plain: Any, regularized: Any, beginning
         (("overfits", EARLY), ("overfits", LATE), "Both overfit, and which sooner is unclear: "),
         (("not_observed", None), ("overfits", EARLY), "No: "),
         (("too_short", None), ("overfits", EARLY), "Not decided: "),
+        (("overfits", EARLY), ("diverged", None), "Not decided: "),
     ],
 )
 def test_whether_it_overfits_sooner_without_dropout(deep: Any, regularized: Any, beginning: str) -> None:
@@ -157,14 +159,22 @@ def test_without_a_result_nothing_is_reached() -> None:
     [
         ("overfits", EARLY, "cnn from epoch 6 (5-8)"),
         ("not_observed", None, "cnn not observed in 20 epochs"),
-        ("inconclusive", None, "cnn still improving after 20 epochs, so undecided"),
+        ("inconclusive", None, "cnn undecided after 20 epochs (lowest loss near the end)"),
         ("too_short", None, "cnn undecided, 20 epochs being too few to judge"),
         ("a new status", None, "cnn a new status"),
     ],
 )
 def test_onsets_in_a_few_words(status: str, interval: tuple[int, int] | None, phrase: str) -> None:
     """Each status has its words, and one that is not known yet breaks nothing."""
-    assert onset_phrase("cnn", model(status, interval)) == phrase
+    assert onsets_in_words({"cnn": model(status, interval)}, ["cnn"]) == phrase
+
+
+def test_equal_onsets_are_said_once() -> None:
+    """Models of which the same is known share their words."""
+    models = {"dense": model("overfits", EARLY), "cnn": model(), "deep_cnn": model()}
+    assert onsets_in_words(models, list(models)) == (
+        "dense from epoch 6 (5-8); cnn and deep_cnn not observed in 20 epochs"
+    )
 
 
 def test_the_first_sentence_ranks_no_tie() -> None:
