@@ -140,6 +140,8 @@ def onset_of(model: dict[str, Any]) -> tuple[float | None, tuple[float, float] |
     trainings = finished(model)
     if len(trainings) == 1:
         onset = trainings[0].get("onset") or {}
+        if onset.get("status") == "degrading":  # not overfitting: the training itself fails
+            return None, None
         epoch, interval = onset.get("epoch"), onset.get("interval")
     else:
         onset = (model.get("aggregate") or {}).get("onset") or {}

@@ -40,7 +40,7 @@ def draw_comparison(models: dict[str, Model]) -> Figure:
     columns = min(len(names), 2 if len(names) == 4 else 3) or 1
     rows = -(-len(names) // columns) or 1
     labels = [accuracy_label(name, models[name]) for name in names]
-    row_height = 0.16 * max((label.count("\n") for label in labels), default=0) + 0.3
+    row_height = 0.15 * max((label.count("\n") for label in labels), default=0) + 0.27
     top = 0.85 + row_height * len(names)
     figure = new_figure(top + 0.5 + 2.4 * rows)
     grid = figure.add_gridspec(2, 1, height_ratios=[top, 0.5 + 2.4 * rows])

@@ -150,7 +150,7 @@ def draw_confusion(model: Model) -> Figure:
         axes.text(9.8, truth, share, fontsize=SMALL, va="center")
     axes.text(9.8, -0.9, "right", fontsize=NORMAL, va="center")
     seeds = f", {len(tests)} seeds added" if len(tests) > 1 else ""
-    tidy(axes, "", "what the network said (digit)", f"truth (digit){seeds}")
+    tidy(axes, "", "class the network said", f"true class{seeds}")
     axes.set_xticks(range(10))
     axes.set_yticks(range(10))
     axes.grid(False)

@@ -116,10 +116,18 @@ def draw_trend(history: pd.DataFrame, path: Path) -> Path:
     tidy(lower, "Overfitting onset (line: median of the seeds that show one)", "run, oldest first", "epoch")
     for axes in (upper, lower):
         axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
+    latest = history["onset"].max()
+    lower.set_ylim(0, 1.1 * latest if latest > 0 else 1)
     ticks = sorted({round(place) for place in np.linspace(1, max(len(runs), 1), min(max(len(runs), 1), 8))})
-    labels = [plain(runs[tick - 1][:16], 16, 1) for tick in ticks if runs]
+    labels = [plain(day_of(runs[tick - 1]), 16, 1) for tick in ticks if runs]
     lower.set_xticks(ticks[: len(labels)], labels, rotation=20, ha="right")
     lower.set_xlim(0.5, max(len(runs), 1) + 0.5)
     if runs:
         figure.legend(loc="outside upper left", ncols=3, fontsize=SMALL, frameon=False)
     return save(figure, path)
+
+
+def day_of(run: str) -> str:
+    """Return the day and time in the name of a run folder, or the start of a name that holds none."""
+    found = re.match(r"(\d{4})-?(\d\d)-?(\d\d)T(\d\d):?(\d\d)", run)
+    return "{}-{}-{} {}:{}".format(*found.groups()) if found else run[:16]

@@ -44,7 +44,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -
 
 def row_of(cells: Sequence[str]) -> str:
     """Return one row of a table."""
-    return "| " + " | ".join(cell.replace("|", r"\|").replace("\n", " ") or DASH for cell in cells) + " |"
+    return "| " + " | ".join(cell.replace("|", r"\|").replace("\n", " ") for cell in cells) + " |"
 
 
 def paragraphs(*parts: str) -> str:

@@ -156,7 +156,10 @@ def reproducibility(results: Results) -> str:
         "threads per training": str(made.get("threads") or DASH),
         "trainings at a time": str(made.get("trainings_at_a_time") or DASH),
     }
-    parameters = [f"{code(k)}: {code(v)}" for k, v in (results.get("parameters") or {}).items()]
+    parameters = [
+        f"{code(name)}: {'not set' if value is None else code(value)}"
+        for name, value in (results.get("parameters") or {}).items()
+    ]
     return paragraphs(
         "## Reproducing this run",
         code_block(made.get("command") or "unknown"),

@@ -22,83 +22,117 @@ from tasks.report_numbers import (
 from tasks.wording import and_list, percent, percent_with_interval, points, span
 
 Results = dict[str, Any]
+Training = dict[str, Any]
 Picture = Callable[[str, str], str]  # (what it shows, relative path) to Markdown
+
+MEASURES = (
+    "test accuracy",
+    "overfitting onset",
+    "best epoch",
+    "test NLL",
+    "calibration error",
+    "train accuracy",
+    "gap, train - test",
+    "epochs",
+    "fitting",
+    "origin",
+)
+SEED_MEASURES = (
+    "parameters",
+    "epochs",
+    "seeds with results",
+    "test accuracy",
+    "its range (%)",
+    "overfitting onset",
+    "test NLL",
+    "its range",
+)
 
 
 def side_by_side(results: Results, picture: Picture) -> str:
     """Return the tables of all networks and the figure."""
+    if has_several_seeds(results):
+        tables = [seeds_table(results), "Every training:", training_table(results)]
+    else:
+        tables = [networks_table(results)]
     return paragraphs(
         "## The networks side by side",
-        seeds_table(results) if has_several_seeds(results) else "",
-        "Every training:" if has_several_seeds(results) else "",
-        training_table(results),
-        "In brackets: 95 % intervals; for the onset, the epochs that the minimum of the loss cannot be told "
-        "from. NLL in nats per image; calibration error and gap in percentage points; train accuracy with "
-        "dropout off.",
+        *tables,
+        "In brackets: 95 % intervals; for the onset, the epochs at which it may as well have been. NLL in nats "
+        "per image; calibration error and gap in percentage points; train accuracy with dropout off.",
         picture("Test accuracy, overfitting onset and learning curves of the networks", COMPARISON),
         f"*{finding(results)}*",
     )
 
 
-def seeds_table(results: Results) -> str:
-    """Return one row per network: mean, standard deviation and range over its seeds."""
-    header = [
-        "network",
-        "parameters",
-        "epochs",
-        "seeds",
-        "test accuracy",
-        "range",
-        "test NLL",
-        "range",
-        "onset",
+def networks_table(results: Results) -> str:
+    """Return one column per network, each with its one training."""
+    columns = [
+        [whole(model.get("parameter_count")), *measured(training, model.get("epochs"))]
+        for model in results["models"].values()
+        for training in (model.get("trainings") or [{}])[:1]
     ]
-    rows = []
+    rows = [list(row) for row in zip(("parameters", *MEASURES), *columns, strict=True)]
+    return table(["", *map(escape, results["models"])], rows)
+
+
+def training_table(results: Results) -> str:
+    """Return one row per training, failed ones included."""
+    rows = [
+        [escape(name), str(training["seed"]), *measured(training, model.get("epochs"))]
+        for name, model in results["models"].items()
+        for training in model.get("trainings") or []
+    ]
+    return table(["network", "seed", *MEASURES], rows)
+
+
+def measured(training: Training, planned_epochs: int | None) -> list[str]:
+    """Return the cells of a training in the order of MEASURES."""
+    test = training.get("test")
+    if not test:
+        return ["**failed**", *[DASH] * (len(MEASURES) - 1)]
+    return [
+        share(test),
+        onset(training),
+        whole(training.get("best_epoch")),
+        nll(test),
+        calibration(test),
+        share(training.get("train")),
+        gap(training),
+        epochs(training, planned_epochs),
+        duration(training.get("seconds")),
+        escape(training.get("origin") or DASH),
+    ]
+
+
+def seeds_table(results: Results) -> str:
+    """Return one column per network: mean, standard deviation and range over its seeds."""
+    header, columns = [""], []
     for name, model in results["models"].items():
         found = model.get("aggregate") or {}
         accuracy, loss = found.get("test_accuracy") or {}, found.get("test_nll") or {}
-        rows.append(
+        has_loss = loss.get("mean") is not None
+        header.append(escape(name))
+        columns.append(
             [
-                escape(name),
                 whole(model.get("parameter_count")),
                 whole(model.get("epochs")),
                 f"{len(finished(model))} of {len(model.get('trainings') or [])}",
-                percent(accuracy["mean"]) + deviation(accuracy, 100, 2) if accuracy else "no result",
+                percent(accuracy["mean"]) + deviation(accuracy, 100, 2) if accuracy else "**failed**",
                 span((accuracy["minimum"], accuracy["maximum"])) if accuracy else DASH,
-                f"{loss['mean']:.4f}" + deviation(loss, 1, 4) if loss.get("mean") is not None else DASH,
-                f"{loss['minimum']:.4f} to {loss['maximum']:.4f}" if loss.get("mean") is not None else DASH,
                 onset_over_seeds(model),
+                f"{loss['mean']:.4f}" + deviation(loss, 1, 4) if has_loss else DASH,
+                f"{loss['minimum']:.4f} to {loss['maximum']:.4f}" if has_loss else DASH,
             ]
         )
-    return paragraphs("Over seeds: mean ± standard deviation, and the range.", table(header, rows))
+    rows = [list(row) for row in zip(SEED_MEASURES, *columns, strict=True)]
+    return paragraphs("Over seeds, mean ± standard deviation:", table(header, rows))
 
 
 def deviation(spread: dict[str, Any], factor: float, decimals: int) -> str:
     """Return " ± standard deviation", or nothing where one seed shows none."""
     value = spread.get("standard_deviation")
     return "" if value is None else f" ± {factor * value:.{decimals}f}"
-
-
-def training_table(results: Results) -> str:
-    """Return one row per training, failed ones included."""
-    several = has_several_seeds(results)
-    header = ["network", *(["seed"] if several else []), "parameters", "epochs", "test accuracy", "test NLL"]
-    header += ["calibration error", "train accuracy", "gap", "onset", "best epoch", "fitting", "origin"]
-    rows = []
-    for name, model in results["models"].items():
-        for training in model.get("trainings") or []:
-            row = [escape(name), *([str(training["seed"])] if several else [])]
-            row.append(whole(model.get("parameter_count")))
-            test = training.get("test")
-            if not test:
-                row += [DASH, "**failed**", *[DASH] * (len(header) - len(row) - 2)]
-                rows.append(row)
-                continue
-            row += [epochs(training, model.get("epochs")), share(test), nll(test), calibration(test)]
-            row += [share(training.get("train")), gap(training), onset(training)]
-            row += [whole(training.get("best_epoch")), duration(training.get("seconds"))]
-            rows.append([*row, escape(training.get("origin") or DASH)])
-    return table(header, rows)
 
 
 def finding(results: Results) -> str:

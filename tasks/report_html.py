@@ -13,6 +13,8 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 from mdit_py_plugins.anchors import anchors_plugin
 
+from tasks.drawing import DOTS_PER_INCH
+
 STYLE = """
 :root { color-scheme: light dark; --text: #1f2328; --paper: #ffffff; --faint: #59636e; --rule: #d1d9e0;
   --wash: #f6f8fa; --link: #0550ae; }
@@ -25,20 +27,20 @@ h1, h2, h3 { line-height: 1.25; } h1 { font-size: 1.6rem; } h2 { font-size: 1.3r
   padding-top: .6rem; border-top: 1px solid var(--rule); } h3 { font-size: 1.1rem; margin-top: 2rem; }
 h1 + p { font-size: 1.1rem; }
 a { color: var(--link); }
-em { color: var(--faint); font-style: normal; font-size: .93rem; }
+p > em:only-child { color: var(--faint); font-style: normal; font-size: .93rem; }
 .scroll { display: block; overflow-x: auto; margin: 1rem 0; }
 table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums;
   overflow-wrap: normal; }
-th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--rule); text-align: left; vertical-align: top;
-  white-space: nowrap; }
+th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--rule); text-align: left; vertical-align: top; }
+th, td[style*="right"] { white-space: nowrap; }
 th { color: var(--faint); font-weight: 600; }
 td:first-child, th:first-child { position: sticky; left: 0; background: var(--paper); }
 code { font: .88em ui-monospace, monospace; background: var(--wash); padding: .1em .3em; border-radius: 3px; }
 pre { overflow-x: auto; padding: .8rem; background: var(--wash); border-radius: 6px; font-size: .8rem;
   line-height: 1.3; overflow-wrap: normal; }
 pre code { padding: 0; background: none; font-size: inherit; }
-img { display: block; width: 900px; max-width: 100%; height: auto; background: #ffffff; border-radius: 4px; }
-@media (max-width: 40rem) { body { padding: .6rem .8rem 3rem; } img { width: 40rem; max-width: none; } }
+img { display: block; max-width: 100%; height: auto; background: #ffffff; border-radius: 4px; }
+@media (max-width: 40rem) { body { padding: .6rem .8rem 3rem; } img { max-width: 40rem; } }
 """
 
 PAGE = """<!doctype html>
@@ -90,7 +92,8 @@ def embed_picture(
     description = escape(token.content.replace("\\", ""))
     if not picture.is_file():
         return f"<em>{description} (picture missing)</em>"
-    return f'<span class="scroll"><img alt="{description}" src="{data_uri(picture)}"></span>'
+    width = round(int.from_bytes(picture.read_bytes()[16:20]) * 100 / DOTS_PER_INCH)  # 100 pixels to the inch
+    return f'<span class="scroll"><img alt="{description}" width="{width}" src="{data_uri(picture)}"></span>'
 
 
 def open_scroll_box(

@@ -118,7 +118,8 @@ def accuracy_verdicts(trainings: list[Training]) -> str:
     for training in trainings:
         found = (training.get("onset") or {}).get("accuracy") or {}
         if found.get("verdict"):
-            said.append(f"Seed {training['seed']}: {sentence(found['verdict'])}")
+            seed = f"Seed {training['seed']}: " if len(trainings) > 1 else ""
+            said.append(seed + sentence(found["verdict"]))
         if found.get("verdict") and found.get("best_only") is not None:
             said[-1] += (
                 f" ({counted(found['best_only'], 'validation image')} right only with the best epoch's, "
@@ -141,9 +142,11 @@ def confusion_caption(trainings: list[Training]) -> str:
     added = f" (all {len(trainings)} seeds added)" if len(trainings) > 1 else ""
     if not total:
         return f"No mistake on {images:,} test images{added}."
+    others = sum(pair[0] == count for pair in pairs) - 1
     return (
-        f"{counted(total, 'mistake')} on {images:,} test images{added}; the most frequent, {count} times, is "
-        f"a {truth} taken for a {said}."
+        f"{counted(total, 'mistake')} on {images:,} test images{added}; most often, {counted(count, 'time')}, a "
+        f"{truth} was taken for a {said}"
+        + (f" (as often: {counted(others, 'other pair')})." if others else ".")
     )
 
 

@@ -86,7 +86,9 @@ def onset(training: Training) -> str:
         place = f"epoch {epoch:g}" + (f" ({interval[0]:g} to {interval[1]:g})" if interval else "")
         return place if status == "overfits" else f"{words}; {place}"
     rise = found.get("smallest_detectable_rise")
-    return words + (f" (visible: {rise:.1f} %)" if status == "not_observed" and rise is not None else "")
+    return words + (
+        f" (a rise of {rise:.1f} % would show)" if status == "not_observed" and rise is not None else ""
+    )
 
 
 def onset_over_seeds(model: Model) -> str:

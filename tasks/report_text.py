@@ -87,32 +87,37 @@ def how_it_ended(results: Results) -> str:
     origins = [training.get("origin") for training in have_results]
     parts = [f"{origins.count(o)} {o}" for o in ("trained", "resumed", "reused") if o in origins]
     if parts:
-        said.append(f"Of these, {and_list(parts)}.")
+        said.append(f"Origin: {and_list(parts)}.")
     diverged = [
-        f"{name} (seed {training['seed']})"
+        f"{name} ({seeds_in_words([t['seed'] for t in finished(model) if t.get('diverged')])})"
         for name, model in results["models"].items()
-        for training in finished(model)
-        if training.get("diverged")
+        if any(training.get("diverged") for training in finished(model))
     ]
     if diverged:
         said.append(f"Diverged, the loss stopped being a finite number: {escape(and_list(diverged))}.")
-    return paragraphs("## How the run ended", " ".join(said), *map(failure, failures), gate_table(gates))
+    return paragraphs("## How the run ended", " ".join(said), *failures_in_words(failures), gate_table(gates))
 
 
-def failure(entry: dict[str, Any]) -> str:
-    """Return one failure: where, and its whole error text."""
-    where = " ".join(
-        part
-        for part in (
-            str(entry.get("task") or "unknown task"),
-            str(entry.get("model") or ""),
-            f"seed {entry['seed']}" if entry.get("seed") is not None else "",
+def failures_in_words(failures: list[dict[str, Any]]) -> list[str]:
+    """Return each failure with its whole error text; seeds that failed alike stand together."""
+    alike: dict[tuple[str, str], list[Any]] = {}
+    for failure in failures:
+        task, model = str(failure.get("task") or "unknown task"), str(failure.get("model") or "")
+        where = task if model.replace("_", "-") in task.replace("_", "-") else f"{task} {model}"
+        alike.setdefault((where, str(failure.get("error") or "no message")), []).append(failure.get("seed"))
+    return [
+        paragraphs(
+            f"**Failed: {escape(where)}{', ' * (set(seeds) != {None})}{seeds_in_words(seeds)}**",
+            code_block("…\n" + error[-LONGEST_ERROR:] if len(error) > LONGEST_ERROR else error),
         )
-        if part
-    )
-    error = str(entry.get("error") or "no message")
-    cut = "…\n" + error[-LONGEST_ERROR:] if len(error) > LONGEST_ERROR else error
-    return paragraphs(f"**Failed: {escape(where)}**", code_block(cut))
+        for (where, error), seeds in alike.items()
+    ]
+
+
+def seeds_in_words(seeds: list[Any]) -> str:
+    """Return "seed 1" or "seeds 1, 2 and 3"; nothing where no seed is known."""
+    known = [str(seed) for seed in seeds if seed is not None]
+    return f"seed{'s' if len(known) > 1 else ''} {and_list(known)}" if known else ""
 
 
 def gate_table(gates: list[dict[str, Any]]) -> str:

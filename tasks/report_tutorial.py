@@ -24,9 +24,9 @@ PRINTED = {
     },
     "regularized_cnn": {
         "test accuracy": "97.53 %",
-        "test loss": "0.3757, L2 penalty included",
+        "test loss": "0.3757 (with L2)",
         "train accuracy, dropout off": "97.51 %",
-        "train loss, dropout off": "0.3810, L2 penalty included",
+        "train loss, dropout off": "0.3810 (with L2)",
         "overfitting starts": "not in 30 epochs",
     },
 }

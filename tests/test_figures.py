@@ -1,0 +1,255 @@
+"""Figures: what is drawn, from invented runs, and that no text covers another."""
+
+import math
+import struct
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backend_bases import RendererBase
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+from synthetic import make_run
+
+from tasks.drawing import curve, onset_of, plain, upper_limit, zoom_start
+from tasks.figure_comparison import draw_comparison, onset_label
+from tasks.figure_model import draw_confusion, draw_curves, draw_mistakes
+from tasks.figures import day_of, draw_figures, draw_trend, model_figures
+from tasks.files import read_json
+
+LONG_NAME = "a_network_whose_name_goes_on_and_on_and_would_not_fit_anywhere_$x^2$"
+SIX = ("dense", "cnn", "regularized_cnn", "deep_cnn", "challenger", LONG_NAME)
+CASES: dict[str, dict[str, Any]] = {
+    "one network, two epochs": {"models": ["cnn"], "epochs": 2},
+    "one epoch": {"epochs": 1},
+    "six networks, 200 epochs": {"models": SIX, "epochs": 200},
+    "one failed, one diverged": {"models": SIX, "missing": ["cnn"], "diverged": ["dense"]},
+    "all failed": {"missing": ["dense", "cnn", "regularized_cnn"]},
+    "five seeds": {"seeds": range(5), "diverged": ["cnn"]},
+}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def models(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The models of an invented run, for each case."""
+    folder = make_run(tmp_path_factory.mktemp("run"), test_images=200, **CASES[request.param])
+    return dict(read_json(folder / "results.json")["models"])
+
+
+def training(status: str, epoch: int | None = None, **history: list[float | None]) -> dict[str, Any]:
+    """Return the parts of a training that curves are drawn from."""
+    return {
+        "seed": 0,
+        "history": history,
+        "test": {"accuracy": 0.9, "accuracy_ci95": [0.89, 0.91]},
+        "onset": {"status": status, "epoch": epoch, "interval": [epoch - 1, epoch + 1] if epoch else None},
+    }
+
+
+def drawn_texts(figure: Figure, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Bbox]]:
+    """Return the texts that are really drawn (an axis also holds labels outside its limits), with their boxes."""
+    drawn: list[Text] = []
+    draw = Text.draw
+
+    def record(text: Text, renderer: RendererBase, *rest: Any, **named: Any) -> None:
+        drawn.append(text)
+        draw(text, renderer, *rest, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Text, "draw", record)
+        figure.draw_without_rendering()
+    return [
+        (text.get_text(), text.get_window_extent())
+        for text in drawn
+        if text.get_visible() and text.get_text().strip()
+    ]
+
+
+def overlapping(texts: list[tuple[str, Bbox]]) -> list[tuple[str, str]]:
+    """Return the pairs of texts that cover each other by more than a pixel."""
+    return [
+        (first, second)
+        for (first, a), (second, b) in combinations(texts, 2)
+        if min(a.x1, b.x1) - max(a.x0, b.x0) > 1 and min(a.y1, b.y1) - max(a.y0, b.y0) > 1
+    ]
+
+
+def test_comparison_texts(models: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the comparison no text covers another or leaves the figure, however many networks, epochs and seeds."""
+    figure = draw_comparison(models)
+    texts = drawn_texts(figure, monkeypatch)
+    width, height = figure.get_size_inches() * figure.dpi
+    assert overlapping(texts) == []
+    assert [
+        text for text, box in texts if box.x0 < 0 or box.y0 < 0 or box.x1 > width + 1 or box.y1 > height + 1
+    ] == []
+
+
+def test_curve_texts(models: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a network's curves no text covers another."""
+    name = next((name for name, model in models.items() if model["aggregate"]), None)
+    if name is not None:
+        assert overlapping(drawn_texts(draw_curves(name, models[name]), monkeypatch)) == []
+
+
+def test_draw_figures(tmp_path: Path) -> None:
+    """A run of one network has five pictures; the comparison is 1440 pixels wide, for README width twice."""
+    folder = make_run(tmp_path, models=["dense"], epochs=10, test_images=200)
+    drawn = {path.relative_to(folder).as_posix() for path in draw_figures(folder)}
+    assert drawn == {
+        "comparison.png",
+        "figures/dense.png",
+        "figures/dense-confusion.png",
+        "figures/dense-mistakes.png",
+        "figures/preview.png",
+    }
+    header = (folder / "comparison.png").read_bytes()[:24]
+    assert struct.unpack(">I", header[16:20]) == (1440,)
+
+
+def test_same_run_same_bytes(tmp_path: Path) -> None:
+    """Drawing again gives the same bytes: no time or version is in the files."""
+    folder = make_run(tmp_path, models=["dense"], epochs=3, test_images=200)
+    first = {path: path.read_bytes() for path in draw_figures(folder)}
+    assert {path: path.read_bytes() for path in draw_figures(folder)} == first
+
+
+def test_pictures_not_stored(tmp_path: Path) -> None:
+    """Without the stored pictures all figures are drawn all the same, so that no link leads nowhere."""
+    folder = make_run(tmp_path, models=["dense"], epochs=2, test_images=200)
+    (folder / "images.npz").unlink()
+    (folder / "trainings" / "dense-0.npz").unlink()
+    assert len(draw_figures(folder)) == 5
+
+
+def test_curve_of_seeds() -> None:
+    """Over seeds: median, lowest and highest; a seed without a finite value does not count."""
+    trainings = [
+        training("overfits", val_nll=[3.0, 1.0, 5.0]),
+        training("overfits", val_nll=[1.0, 2.0, None]),
+        training("overfits", val_nll=[2.0, 6.0]),
+    ]
+    values = curve(trainings, "val_nll")
+    assert values.median.tolist() == [2.0, 2.0, 5.0]
+    assert values.low.tolist() == [1.0, 1.0, 5.0]
+    assert values.high.tolist() == [3.0, 6.0, 5.0]
+
+
+def test_curve_without_values() -> None:
+    """An epoch without any finite value is a gap."""
+    assert math.isnan(curve([training("diverged", val_nll=[None])], "val_nll").median[0])
+
+
+@pytest.mark.parametrize(
+    ("model", "epochs", "first"),
+    [
+        ("dense", 50, 11),
+        ("cnn", 20, 2),
+        ("regularized_cnn", 30, 6),
+        ("dense", 20, 5),
+        ("cnn", 3, 2),
+        ("dense", 2, 1),
+    ],
+)
+def test_zoom_start(model: str, epochs: int, first: int) -> None:
+    """The zoom starts where the tutorial's does, in proportion to the epochs."""
+    assert zoom_start(model, epochs) == first
+
+
+def test_upper_limit_cuts_blow_ups() -> None:
+    """A loss that explodes does not flatten the rest of the curve."""
+    calm = np.array([1.0, 1.0, 1.0])
+    assert upper_limit(calm, np.array([1.0, 1.0, 2.0])) == pytest.approx(1.08 * 2)
+    assert upper_limit(calm, np.array([1.0, 1.0, 1e9])) == pytest.approx(1.08 * 4)
+    assert upper_limit(calm, np.array([math.nan])) is None
+
+
+def test_degrading_is_not_overfitting() -> None:
+    """Where both losses rise, no onset of overfitting is marked."""
+    assert onset_of({"trainings": [training("degrading", 5, val_nll=[1.0])]}) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "epoch", "label"),
+    [
+        ("overfits", 5, "epoch 5 (4 to 6)"),
+        ("diverged", 5, "epoch 5 (4 to 6)\ndiverged"),
+        ("diverged", None, "diverged"),
+        ("not_observed", None, "not observed in 1 epochs"),
+        ("something new", None, "something new"),
+    ],
+)
+def test_onset_label(status: str, epoch: int | None, label: str) -> None:
+    """A row says the epoch and its interval, or in words why there is none."""
+    assert onset_label({"trainings": [training(status, epoch, val_nll=[1.0])]}) == label
+
+
+def test_plain() -> None:
+    """A name is wrapped after underscores, shortened, and never read as mathematics."""
+    assert plain("regularized_cnn") == "regularized_cnn"
+    assert plain("aaaa_bbbb_cccc", width=10) == "aaaa_bbbb_\ncccc"
+    assert plain("x" * 30, width=10, lines=2).endswith("…")
+    assert plain("$x$\x07") == r"\$x\$"
+
+
+def test_odd_names_make_safe_paths() -> None:
+    """Names that would leave the folder, collide, or break a link become safe, different file names."""
+    names = ["../../etc/passwd", "a b", "a-b", "A B", "preview", "]("]
+    models = {name: {"trainings": [training("overfits", val_nll=[1.0])]} for name in names}
+    stems = [paths["curves"] for paths in model_figures({"models": models}).values()]
+    assert stems == [
+        "figures/etc-passwd.png",
+        "figures/a-b.png",
+        "figures/a-b-2.png",
+        "figures/A-B-3.png",
+        "figures/preview-2.png",
+        "figures/model.png",
+    ]
+
+
+def test_confusion_without_mistakes() -> None:
+    """A network without a mistake, and a class without an image, can be drawn."""
+    counts = np.diag([5] * 9 + [0]).tolist()
+    model = {"trainings": [training("overfits", val_nll=[1.0]) | {"test": {"confusion": counts}}]}
+    texts = {text.get_text() for text in draw_confusion(model).findobj(Text)}
+    assert {"100.0 % of 5", "no image"} <= texts
+
+
+def test_mistakes_in_words() -> None:
+    """A mistake is captioned with index, truth, prediction and probability; a known label error is named."""
+    mistake = {"index": 947, "truth": 8, "prediction": 9, "probability": 0.99999, "known_label_error": True}
+    figure = draw_mistakes([mistake], np.zeros((1, 28, 28), dtype=np.uint8))
+    texts = [text.get_text() for text in figure.findobj(Text)]
+    assert "#947: truth 8\nsaid 9 at > 99.99 %\nknown label error" in texts
+    assert draw_mistakes([], None).findobj(Text)
+
+
+@pytest.mark.parametrize("runs", [0, 1, 200])
+def test_trend(runs: int, tmp_path: Path) -> None:
+    """The trend over no run, one run and many runs is drawn, missing onsets and all."""
+    rows = [
+        {
+            "run": f"20260102T{run:06d}Z-x",
+            "model": model,
+            "seed": 0,
+            "accuracy": 0.9,
+            "accuracy_low": 0.89,
+            "accuracy_high": 0.91,
+            "onset": 5 if run % 2 else None,
+        }
+        for run in range(runs)
+        for model in ("dense", LONG_NAME)
+    ]
+    columns = ["run", "model", "seed", "accuracy", "accuracy_low", "accuracy_high", "onset"]
+    path = draw_trend(pd.DataFrame(rows, columns=columns), tmp_path / "trend.png")
+    assert path.stat().st_size > 5000
+
+
+def test_day_of() -> None:
+    """A run is labelled with its day and time."""
+    assert day_of("20260102T030405Z-brave-otter") == "2026-01-02 03:04"
+    assert day_of("something else") == "something else"
