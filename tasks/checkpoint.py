@@ -43,6 +43,7 @@ def save_checkpoint(folder: Path, network: Network, progress: Progress) -> Path:
     arrays |= {f"optimizer_{i:03}": value.numpy() for i, value in enumerate(network.optimizer.variables)}
     arrays |= {f"best_{i:03}": value for i, value in enumerate(progress.best_weights)}
     record = {
+        "training": folder.name,
         "history": progress.history,
         "epoch_seconds": progress.epoch_seconds,
         "resumed_after": progress.resumed_after,
@@ -62,11 +63,14 @@ def load_checkpoint(folder: Path, network: Network, say: Callable[..., None]) ->
     """Return the newest progress whose file agrees with its digest, an empty one if there is none."""
     for path in sorted(folder.glob("checkpoint-*.npz"), reverse=True):
         if files.sha256_of(path)[:16] != path.stem.rsplit("-", 1)[-1]:
-            set_aside(path, "it does not agree with the digest in its name", say)
+            set_aside(path, "does not agree with the digest in its name", say)
             continue
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         record = json.loads(str(arrays["record"]))
+        if record.get("training") != folder.name:
+            set_aside(path, "belongs to another training", say)
+            continue
 
         def group(prefix: str, arrays: dict[str, Array] = arrays) -> list[Array]:
             return [arrays[name] for name in sorted(arrays) if name.startswith(prefix)]
@@ -79,8 +83,8 @@ def load_checkpoint(folder: Path, network: Network, say: Callable[..., None]) ->
 
 
 def set_aside(path: Path, reason: str, say: Callable[..., None]) -> None:
-    """Move a damaged file out of the store and say so."""
-    kept = files.set_aside(path, path.parent.parent.parent / "damaged")
-    say(
-        "warning", message=f"{path.parent.name}/{path.name} is damaged: {reason}. Kept as {kept}; made again."
-    )
+    """Move a damaged file, if it is not just missing, out of the store, and say so."""
+    kept = ""
+    if path.exists():
+        kept = f"; it is kept as {files.set_aside(path, path.parent.parent.parent / 'damaged')}"
+    say("warning", message=f"{path.parent.name}/{path.name} {reason}{kept}. It is made again.")

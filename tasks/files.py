@@ -43,6 +43,9 @@ def atomic_write(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())  # after a power cut the new name must not lead to an empty file
         temporary.chmod(0o644)  # mkstemp makes private files; workers of other users read the store too
         temporary.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a failed write does not say which file it was
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -101,7 +104,11 @@ def lock(folder: Path, *, wait: bool = True) -> Iterator[bool]:
 
 
 class DamagedError(Exception):
-    """A file of the store is not what its record says; the message names the file and the difference."""
+    """The file `path` of the store is not what its record says; `reason` is how it differs, in words."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path.name} {reason}")
+        self.path, self.reason = path, reason
 
 
 def write_record(path: Path, record: dict[str, Any], files: list[Path]) -> None:
@@ -110,25 +117,31 @@ def write_record(path: Path, record: dict[str, Any], files: list[Path]) -> None:
     write_json(path, {**sealed, "digest": digest_of(sealed)})
 
 
-def read_record(path: Path) -> dict[str, Any] | None:
-    """Return a record of `write_record`, None if there is none; raise DamagedError if anything differs."""
+def read_record(path: Path, **expected: Any) -> dict[str, Any] | None:
+    """Return a record of `write_record`, None if there is none.
+
+    Raises DamagedError if it, or a file it vouches for, is not what was written; or if it is sound but not what
+    was `expected` (values by name), as that of another folder would be.
+    """
     try:
-        record = read_json(path)
-        digest = record.pop("digest")
-        files: dict[str, str] = record["files"]
+        record = dict(read_json(path))
+        agrees = record.pop("digest") == digest_of(record)
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DamagedError(f"{path.name} cannot be read ({type(error).__name__})") from error
-    if digest != digest_of(record):
-        raise DamagedError(f"{path.name} does not agree with its own digest")
-    for name, expected in files.items():
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DamagedError(path, f"cannot be read ({type(error).__name__})") from error
+    if not agrees:
+        raise DamagedError(path, "does not agree with its own digest")
+    for name, value in expected.items():
+        if record.get(name) != value:
+            raise DamagedError(path, f"is of another {name}")
+    for name, digest in record["files"].items():
         file = path.parent / name
         if not file.is_file():
-            raise DamagedError(f"{name} is missing")
-        if sha256_of(file) != expected:
-            raise DamagedError(f"{name} does not agree with its digest in {path.name}")
-    return dict(record)
+            raise DamagedError(file, f"is missing, though {path.name} names it")
+        if sha256_of(file) != digest:
+            raise DamagedError(file, f"does not agree with its digest in {path.name}")
+    return record
 
 
 def set_aside(path: Path, damaged: Path) -> Path:
@@ -146,7 +159,8 @@ def explain(error: BaseException) -> str:
         return str(error)
     if isinstance(error, OSError) and error.errno in MACHINE_ERRORS:
         where = f" at {error.filename}" if error.filename else ""
-        return f"{error.strerror}{where}: {MACHINE_ERRORS[error.errno]}"
+        # Not error.strerror: HDF5 puts several lines there.
+        return f"{os.strerror(error.errno)}{where}: {MACHINE_ERRORS[error.errno]}"
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return (
             "Out of memory: run fewer trainings at a time (--parallel 1) or use a machine with more memory."

@@ -10,6 +10,7 @@ The checkpoint stays after the end: whatever else in the folder is damaged is ma
 """
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -105,11 +106,13 @@ def finite(value: float) -> float | None:
 
 
 def usable_record(folder: Path, say: Callable[..., None]) -> bool:
-    """Return whether the training in `folder` is complete; set its record aside if a file does not agree."""
+    """Return whether the training in `folder` is complete; set a file aside that is not what it should be."""
+    path = folder / "training.json"
     try:
-        return files.read_record(folder / "training.json") is not None
+        return files.read_record(path, spec=files.read_json(folder / "spec.json")) is not None
     except files.DamagedError as error:
-        set_aside(folder / "training.json", str(error), say)
+        set_aside(error.path, error.reason, say)
+        path.unlink(missing_ok=True)  # it must not vouch for a mixture of old and new files
         return False
 
 
@@ -197,8 +200,9 @@ def main() -> None:
         with files.lock(folder):
             train_under_lock(arguments, say, may_start)
     except Exception as error:
-        traceback.print_exc()
         say("error", message=files.explain(error))
+        with contextlib.suppress(OSError):  # the log lies on the disk that may just be full
+            traceback.print_exc()
         sys.exit(EXIT_ERROR)
 
 

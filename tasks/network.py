@@ -1,15 +1,12 @@
 """A network that can be trained and asked for predictions. TensorFlow: for the training process only."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tasks.models import MODELS, scale
-
-if TYPE_CHECKING:
-    pass
 
 Array = npt.NDArray[Any]
 STEPS_PER_CALL = 32  # often enough to show progress, seldom enough to cost nothing

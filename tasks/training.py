@@ -232,7 +232,7 @@ def train_network(
 
     if not refresh:
         with contextlib.suppress(files.DamagedError):  # the training process sets damaged files aside
-            if files.read_record(folder / "training.json"):
+            if files.read_record(folder / "training.json", spec=spec):
                 return result("reused", "same data, network, settings, code and versions")
     reason = "refresh was asked for" if refresh else storage.why_not_reused(folder, spec)
     with files.lock(folder, wait=False) as held:
