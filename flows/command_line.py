@@ -2,7 +2,6 @@
 
 import contextlib
 import inspect
-import json
 import logging
 import os
 import signal
@@ -13,15 +12,15 @@ from typing import Annotated, Any
 
 import cyclopts
 from prefect.client.schemas.objects import State
-from prefect.exceptions import ParameterTypeError, TerminationSignal
-from prefect.logging.handlers import PrefectConsoleHandler
+from prefect.exceptions import TerminationSignal
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import ValidationError
 
 from flows.mnist_pipeline import mnist_pipeline
-from flows.temporary_server import temporary_server, wait_until_healthy
+from flows.temporary_server import start_temporary_server, wait_until_healthy
 from tasks import files, training
-from tasks.progress import live_bars
+from tasks.models import MODELS
+from tasks.progress import console_handlers, live_bars
 
 USAGE_ERROR, RUN_FAILED = 2, 1
 ADVICE = "Finished epochs are kept: the same command goes on from there."
@@ -43,38 +42,35 @@ def signature() -> inspect.Signature:
 
 def gate(words: list[str]) -> float | dict[str, float]:
     """Return `--min-test-accuracy 0.97` or `--min-test-accuracy dense=0.97 cnn=0.98` as the flow takes it."""
+    single = len(words) == 1 and "=" not in words[0]
+    pairs = [("all", words[0])] if single else [tuple(word.partition("=")[::2]) for word in words]
     try:
-        if len(words) == 1 and "=" not in words[0]:
-            return float(words[0])
-        return {name: float(number) for name, number in (word.split("=") for word in words)}
+        limits = {name: float(number) for name, number in pairs}
     except ValueError:
+        limits = {"": 0.0}
+    if not all((single or name in MODELS) and 0 <= limit <= 1 for name, limit in limits.items()):
         raise files.UserError(
-            f"--min-test-accuracy is {' '.join(words)!r}; expected one number such as 0.97, "
+            f"--min-test-accuracy is {' '.join(words)!r}. Expected one number from 0 to 1 such as 0.97, "
             "or name=number for each network such as dense=0.97 cnn=0.98."
-        ) from None
+        )
+    return limits["all"] if single else limits
 
 
-def validate(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters as the flow takes them; raise UserError that names the flag and its limit."""
-    try:
-        return dict(mnist_pipeline.validate_parameters(parameters))
-    except (ValidationError, ParameterTypeError) as error:
-        cause = error if isinstance(error, ValidationError) else error.__cause__
-        if not isinstance(cause, ValidationError):
-            cause = error.__context__ if isinstance(error.__context__, ValidationError) else None
-        if cause is None:
-            raise files.UserError(str(error)) from None
-        first = cause.errors()[0]
-        flag = "--" + str(first["loc"][0]).replace("_", "-")
-        raise files.UserError(f"{flag} is {first['input']!r}: {first['msg']}. See --help.") from None
+def complaint(error: cyclopts.CycloptsError) -> str:
+    """Return one line about a flag that cannot be taken: its value and what was expected."""
+    if isinstance(error.__cause__, ValidationError) and isinstance(error, cyclopts.ValidationError):
+        first = error.__cause__.errors()[0]
+        assert error.argument is not None
+        return f"{error.argument.name} is {first['input']!r}. {first['msg']}. See --help."
+    return f"{error} See --help."
 
 
-def without_traceback(record: logging.LogRecord) -> bool:
-    """Let a user's mistake be one line in the terminal; the log file and the UI keep the rest."""
+def is_for_a_person(record: logging.LogRecord) -> bool:
+    """Let what a person can mend be one line in the terminal; the UI keeps the traceback."""
     error = record.exc_info[1] if record.exc_info else None
     if isinstance(error, files.UserError | training.TrainingFailedError | OSError):
         record.msg, record.args, record.exc_info, record.exc_text = files.explain(error), (), None, None
-    return True
+    return not record.getMessage().startswith("View at http")  # a temporary server has no UI
 
 
 @contextlib.contextmanager
@@ -83,8 +79,9 @@ def prefect_server() -> Iterator[None]:
     if PREFECT_API_URL.value():
         yield
         return
-    with temporary_server() as api_url, temporary_settings({PREFECT_API_URL: api_url}):
-        os.environ["PREFECT_API_URL"] = api_url  # for workers in other processes
+    api_url = start_temporary_server()
+    os.environ["PREFECT_API_URL"] = api_url  # for workers in other processes
+    with temporary_settings({PREFECT_API_URL: api_url}):
         wait_until_healthy(api_url)
         yield
 
@@ -97,9 +94,9 @@ def run(parameters: dict[str, Any], parallel: int | None) -> State[Any]:
             raise files.UserError(f"--parallel is {parallel}; expected 1 or more.")
         os.environ["MNIST_PIPELINE_PARALLEL"] = str(parallel)
         flow = flow.with_options(task_runner=training.task_runner(parallel))
-    for handler in logging.getLogger("prefect").handlers:
-        if isinstance(handler, PrefectConsoleHandler):
-            handler.addFilter(without_traceback)
+    if not PREFECT_API_URL.value():
+        for handler in console_handlers():
+            handler.addFilter(is_for_a_person)
     with prefect_server(), live_bars():
         state: State[Any] = flow(**parameters, return_state=True)
     return state
@@ -107,11 +104,9 @@ def run(parameters: dict[str, Any], parallel: int | None) -> State[Any]:
 
 def closing_lines(state: State[Any]) -> Iterator[str]:
     """Yield what a person wants to know at the end: the answer in five lines at most, and the report's path."""
-    path = state.data if isinstance(state.data, str) else None
-    report = state.result(raise_on_failure=False)
-    path = report if isinstance(report, str) else path
-    if path:
-        yield from json.loads((Path(path).parent / "results.json").read_text(encoding="utf-8"))["summary"][:5]
+    path = state.result(raise_on_failure=False)
+    if isinstance(path, str):
+        yield from files.read_json(Path(path).parent / "results.json")["summary"][:5]
         yield f"Report: {path}"
 
 
@@ -121,7 +116,7 @@ def command(**flags: Any) -> int:
     parallel = flags.pop("parallel")
     if flags["min_test_accuracy"] is not None:
         flags["min_test_accuracy"] = gate(flags["min_test_accuracy"])
-    state = run(validate(flags), parallel)
+    state = run(flags, parallel)
     for line in closing_lines(state):
         print(line)
     if state.is_completed():
@@ -146,7 +141,10 @@ def main() -> None:
     app.default(command)
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        sys.exit(app())
+        sys.exit(app(exit_on_error=False, print_error=False))
+    except cyclopts.CycloptsError as error:
+        print(f"mnist-pipeline: {complaint(error)}", file=sys.stderr)
+        sys.exit(USAGE_ERROR)
     except files.UserError as error:
         print(f"mnist-pipeline: {error}", file=sys.stderr)
         sys.exit(USAGE_ERROR)

@@ -20,6 +20,7 @@ from tasks.report import report
 from tasks.results import compare
 
 ModelName = Literal["dense", "cnn", "regularized_cnn", "deep_cnn", "challenger", "all"]
+Accuracy = Annotated[float, Field(ge=0, le=1)]
 DEFAULT_MODELS: list[ModelName] = ["dense", "cnn", "regularized_cnn"]
 
 
@@ -40,8 +41,8 @@ def mnist_pipeline(
     precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto",
     train_samples: Annotated[int | None, Field(ge=10)] = None,
     training_timeout: Annotated[float | None, Field(gt=0)] = None,
-    min_test_accuracy: Annotated[float, Field(ge=0, le=1)] | dict[str, float] | None = None,
-    max_accuracy_drop: Annotated[float | None, Field(ge=0, le=1)] = None,
+    min_test_accuracy: Accuracy | dict[ModelName, Accuracy] | None = None,
+    max_accuracy_drop: Accuracy | None = None,
     refresh: bool = False,
     artifacts_dir: str | None = None,
 ) -> State[Any]:
@@ -68,10 +69,10 @@ def mnist_pipeline(
     parameters = dict(flow_run.parameters)
     artifacts = Path(artifacts_dir or storage.ARTIFACTS).resolve()
     names = list(MODELS) if "all" in models else list(dict.fromkeys(models))
-    run_folder = runs.start_run(artifacts, flow_run.name, started)
 
     data = download_mnist(dataset, str(artifacts))
     prepared = prepare_mnist(data, validation_split, train_samples, str(artifacts))
+    run_folder = runs.start_run(artifacts, flow_run.name, started)
 
     with training.trainings_end_with_this():
         specs = [
@@ -130,7 +131,7 @@ def mnist_pipeline(
         runs.previous_run(artifacts, deployment.name, data.digest),
     )
     runs.point_latest_at(run_folder)
-    path = report(str(run_folder))
+    path = report(results["path"])
     if results["status"] == "completed":
         return Completed(message=path, data=path)
     return Failed(message=runs.what_failed(results, path), data=path)

@@ -5,6 +5,7 @@ last state, stays behind when the flow is killed, and Dask workers would each st
 it is in a session of its own, and a shell that waits for the end of this process ends it, however that comes.
 """
 
+import atexit
 import contextlib
 import os
 import shlex
@@ -14,10 +15,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 
 STARTUP_SECONDS = 120
-LEASH = 'trap "" INT; {server} & read -r _; kill $!; wait $!'
+LEASH = "{server} & read -r _; kill $! && wait $! 2>/dev/null"
 
 
 def free_port() -> int:
@@ -27,9 +27,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@contextlib.contextmanager
-def temporary_server() -> Iterator[str]:
-    """Start a server on the database of $PREFECT_HOME; yield its API address at once, while it starts."""
+def start_temporary_server() -> str:
+    """Start a server on the database of $PREFECT_HOME that ends with this process; return its API address.
+
+    The server is not ready yet: see `wait_until_healthy`.
+    """
     port = free_port()
     server = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
     server += ["--host", "127.0.0.1", "--port", str(port), "--log-level", "error"]
@@ -45,12 +47,15 @@ def temporary_server() -> Iterator[str]:
         stdin=subprocess.PIPE,
         start_new_session=True,
     )
+    atexit.register(stop, leash)  # runs after Prefect has sent its last logs and events
+    return f"http://127.0.0.1:{port}/api"
+
+
+def stop(leash: subprocess.Popen[bytes]) -> None:
+    """Let the leash go and wait until the server is gone."""
     assert leash.stdin is not None
-    try:
-        yield f"http://127.0.0.1:{port}/api"
-    finally:
-        leash.stdin.close()
-        leash.wait()
+    leash.stdin.close()
+    leash.wait()
 
 
 def wait_until_healthy(api_url: str) -> None:

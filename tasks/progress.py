@@ -19,11 +19,22 @@ SECONDS_BETWEEN_UPDATES = 3.0  # of the progress artifact: each is a request to 
 bars: Progress | None = None  # the live display of this process, if there is one
 
 
+def console_handlers() -> list[PrefectConsoleHandler]:
+    """Return the handlers that write Prefect's log to the terminal."""
+    loggers = (logging.getLogger(), logging.getLogger("prefect"))
+    return [
+        handler
+        for logger in loggers
+        for handler in logger.handlers
+        if isinstance(handler, PrefectConsoleHandler)
+    ]
+
+
 @contextlib.contextmanager
 def live_bars() -> Iterator[None]:
     """Show a bar per running training while the block runs, if stderr is a terminal."""
     global bars
-    handlers = [h for h in logging.getLogger("prefect").handlers if isinstance(h, PrefectConsoleHandler)]
+    handlers = console_handlers()
     if not sys.stderr.isatty() or not handlers:
         yield
         return

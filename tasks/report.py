@@ -1,4 +1,4 @@
-"""From a run folder to its report: pictures, report.md, report.html, and the artifacts in Prefect.
+"""From a run folder to its report: pictures, report.md and report.html.
 
 `python -m tasks.report RUN_FOLDER` makes all files again; the same results.json gives the same text.
 """
@@ -7,29 +7,26 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
-from prefect import get_run_logger, task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.exceptions import PrefectException
 
-from tasks.figures import COMPARISON, draw_figures, stored_array
+from tasks.figures import draw_figures, stored_array
 from tasks.files import UserError, read_json, write_text
-from tasks.markdown import escape
-from tasks.report_html import data_uri, html_page
-from tasks.report_numbers import finished, onset
+from tasks.history import update_history
+from tasks.publish import publish
+from tasks.report_html import html_page
 from tasks.report_text import report_markdown
 
 SCHEMA_VERSION = 1
-# The client raises RuntimeError where it gives up reaching the API.
-UPLOAD_ERRORS = (httpx.HTTPError, PrefectException, RuntimeError)
 
 
-@task(name="report", cache_policy=NO_CACHE)
-def report(run_folder: str) -> str:
-    """Write figures and report of a run, show them in Prefect, and return the path of report.md."""
-    path = write_report(Path(run_folder))
-    publish(Path(run_folder))
+@task(name="report", task_run_name="report", cache_policy=NO_CACHE)
+def report(results_path: str) -> str:
+    """Write figures, report and history, show them in Prefect, and return the path of report.md."""
+    run_folder = Path(results_path).parent
+    path = write_report(run_folder)
+    results = read_results(run_folder)
+    publish(run_folder, results, trend=update_history(run_folder, results))
     return str(path)
 
 
@@ -67,53 +64,6 @@ def first_zero(run_folder: Path) -> list[list[int]] | None:
     """Return the pixels of x_train[1], 28 x 28, or None where they were not stored."""
     pixels = stored_array(run_folder / "images.npz", "first_zero")
     return None if pixels is None else pixels.tolist()
-
-
-def publish(run_folder: Path) -> None:
-    """Create the artifacts `mnist-report` and `mnist-results`; a failing upload is a warning, no more."""
-    results = read_results(run_folder)
-
-    def picture(shows: str, path: str) -> str:
-        """Embed the comparison; name the place of the other pictures, which would make the artifact heavy."""
-        if path == COMPARISON:
-            return f"![{escape(shows)}]({data_uri(run_folder / path)})"
-        return f"*{escape(shows)}: `{path}` in the run folder.*"
-
-    try:
-        create_markdown_artifact(
-            key="mnist-report",
-            markdown=report_markdown(results, picture),
-            description="Test accuracy and overfitting onset of the networks",
-        )
-        create_table_artifact(
-            key="mnist-results", table=result_rows(results), description="One row per network and seed"
-        )
-    except UPLOAD_ERRORS as error:
-        get_run_logger().warning("The report is written, but Prefect did not take it: %s", error)
-
-
-def result_rows(results: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return one row per training for Prefect's table, failed ones included."""
-    rows = []
-    for name, model in results["models"].items():
-        have_results = finished(model)
-        for training in model.get("trainings") or []:
-            test = training.get("test") or {}
-            interval = test.get("accuracy_ci95")
-            rows.append(
-                {
-                    "network": name,
-                    "seed": training["seed"],
-                    "test accuracy": test.get("accuracy"),
-                    "95 % interval": f"{interval[0]:.4f} to {interval[1]:.4f}" if interval else None,
-                    "test NLL": test.get("nll"),
-                    "onset": onset(training) if training in have_results else "failed",
-                    "best epoch": training.get("best_epoch"),
-                    "seconds": training.get("seconds"),
-                    "origin": training.get("origin"),
-                }
-            )
-    return rows
 
 
 def main(arguments: list[str]) -> int:

@@ -162,7 +162,7 @@ def _judge_gates(
     return judged
 
 
-@task(name="compare", cache_policy=NO_CACHE)
+@task(name="compare", task_run_name="compare", cache_policy=NO_CACHE)
 def compare(
     run_folder: str,
     header: dict[str, Any],
