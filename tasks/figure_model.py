@@ -145,7 +145,7 @@ def draw_confusion(model: Model) -> Figure:
                     fontsize=SMALL,
                     color=MUTED if truth == prediction else "white" if dark else "black",
                 )
-        total = int(counts[truth].sum())
+        total = sum(test["per_class_n"][truth] for test in tests)  # an image without an answer is in no cell
         share = f"{100 * counts[truth, truth] / total:.1f} % of {total:,}" if total else "no image"
         axes.text(9.8, truth, share, fontsize=SMALL, va="center")
     axes.text(9.8, -0.9, "right", fontsize=NORMAL, va="center")

@@ -32,7 +32,8 @@ p > em:only-child { color: var(--faint); font-style: normal; font-size: .93rem; 
 table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums;
   overflow-wrap: normal; }
 th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--rule); text-align: left; vertical-align: top; }
-th, td[style*="right"] { white-space: nowrap; }
+th, td:first-child, td[style*="right"] { white-space: nowrap; }
+td { min-width: 6rem; } td[style*="right"] { min-width: 0; }
 th { color: var(--faint); font-weight: 600; }
 td:first-child, th:first-child { position: sticky; left: 0; background: var(--paper); }
 code { font: .88em ui-monospace, monospace; background: var(--wash); padding: .1em .3em; border-radius: 3px; }

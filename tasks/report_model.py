@@ -140,6 +140,10 @@ def confusion_caption(trainings: list[Training]) -> str:
     total = sum(pair[0] for pair in pairs)
     images = sum(training["test"]["n"] for training in trainings)
     added = f" (all {len(trainings)} seeds added)" if len(trainings) > 1 else ""
+    unanswered = images - sum(sum(map(sum, training["test"]["confusion"])) for training in trainings)
+    if unanswered:
+        silent = f"{unanswered:,} of {images:,} test images{added} have no answer: no probability is finite."
+        return f"{silent} {counted(total, 'mistake')} on the others."
     if not total:
         return f"No mistake on {images:,} test images{added}."
     others = sum(pair[0] == count for pair in pairs) - 1

@@ -214,7 +214,12 @@ def test_odd_names_make_safe_paths() -> None:
 def test_confusion_without_mistakes() -> None:
     """A network without a mistake, and a class without an image, can be drawn."""
     counts = np.diag([5] * 9 + [0]).tolist()
-    model = {"trainings": [training("overfits", val_nll=[1.0]) | {"test": {"confusion": counts}}]}
+    model = {
+        "trainings": [
+            training("overfits", val_nll=[1.0])
+            | {"test": {"confusion": counts, "per_class_n": [5] * 9 + [0]}}
+        ]
+    }
     texts = {text.get_text() for text in draw_confusion(model).findobj(Text)}
     assert {"100.0 % of 5", "no image"} <= texts
 

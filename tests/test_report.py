@@ -6,15 +6,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from prefect.logging import disable_run_logger
 from synthetic import make_run
 
-from tasks import report as report_module
 from tasks.files import UserError, read_json
 from tasks.markdown import DASH, code, code_block, escape, sentence, table
-from tasks.report import main, publish, read_results, result_rows, write_report
+from tasks.report import main, read_results, write_report
 from tasks.report_html import html_page
 from tasks.report_numbers import duration, gap, onset, p_value, probability
 from tasks.report_text import report_markdown
@@ -175,6 +172,14 @@ def test_failures_are_not_hidden(results: Results) -> None:
     assert "**Failed: train-dense, seeds 1 and 2**\n\n```text\nKilled.\nSecond line.\n```" in before
 
 
+def test_images_without_an_answer(tmp_path: Path) -> None:
+    """Images for which a diverged network gives no finite probability are not passed over in silence."""
+    run = read_json(
+        make_run(tmp_path, models=["dense"], diverged=["dense"], test_images=200) / "results.json"
+    )
+    assert "200 of 200 test images have no answer: no probability is finite." in report_markdown(run)
+
+
 def test_gates_that_did_not_hold(results: Results) -> None:
     """A gate that did not hold is counted and shown in bold."""
     results["gates"] = [
@@ -292,37 +297,6 @@ def test_usage(capsys: pytest.CaptureFixture[str]) -> None:
     """Without a folder the command says how it is used."""
     assert main([]) == 2
     assert capsys.readouterr().err.startswith("usage: python -m tasks.report")
-
-
-def test_artifacts(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The markdown artifact carries the comparison and no other picture; the table has a row per training."""
-    made: dict[str, Any] = {}
-    monkeypatch.setattr(report_module, "create_markdown_artifact", lambda **given: made.update(report=given))
-    monkeypatch.setattr(report_module, "create_table_artifact", lambda **given: made.update(table=given))
-    publish(run_folder)
-    assert made["report"]["key"] == "mnist-report"
-    assert made["report"]["markdown"].count("data:image/png;base64,") == 1
-    assert "](figures/" not in made["report"]["markdown"]
-    assert made["table"]["key"] == "mnist-results"
-    assert [row["network"] for row in made["table"]["table"]] == ["dense", "cnn", "regularized_cnn"]
-
-
-def test_failing_upload_is_a_warning(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When Prefect does not take the artifacts, the run goes on."""
-
-    def refuse(**given: Any) -> None:
-        raise httpx.ConnectError("refused")
-
-    monkeypatch.setattr(report_module, "create_markdown_artifact", refuse)
-    with disable_run_logger():
-        publish(run_folder)
-
-
-def test_failed_training_in_table(results: Results) -> None:
-    """In Prefect's table a failed training has a row that says so."""
-    results["models"]["cnn"]["trainings"] = [{"seed": 3, "origin": None, "error": "x", "test": None}]
-    row = result_rows(results)[1]
-    assert (row["network"], row["seed"], row["test accuracy"], row["onset"]) == ("cnn", 3, None, "failed")
 
 
 @pytest.mark.parametrize(
