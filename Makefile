@@ -1,0 +1,49 @@
+# make run, make test and make check create .venv from requirements.lock when it is missing or out of date.
+
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,\
+  $(shell $(name) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $(name))))
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.PHONY: help run test test-faults check lock clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make run          train the three networks on MNIST and write the report (artifacts/latest)"
+	@echo "make test         all tests"
+	@echo "make check        ruff and mypy"
+	@echo "make test-faults  the long fault tests: kills and damages at random points"
+	@echo "make lock         resolve requirements.lock anew (needs uv)"
+	@echo "make clean        remove .venv; artifacts stay"
+
+run: $(INSTALLED)
+	@$(BIN)/python flows/mnist_pipeline.py $(ARGS)
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+test-faults: $(INSTALLED)
+	MNIST_PIPELINE_LONG_FAULTS=1 $(BIN)/python -m pytest -m faults
+
+check: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# --no-deps, because the lock is complete, and pip 23 stumbles over extras in hashed requirements.
+$(INSTALLED): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 found: install one, or name it with make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit(f"This needs Python 3.11, 3.12 or 3.13, but $(PYTHON) is %d.%d. Name another with make PYTHON=..." % v)'
+	@echo "Installing into .venv from requirements.lock (about 3 GB; once) ..."
+	@$(PYTHON) -m venv .venv
+	@{ $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock \
+	  && $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . ; } \
+	  || { echo "The packages could not be installed. Is a package index reachable (pip download six)?" >&2; exit 1; }
+	@touch $@
+
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --all-extras --group test --group check pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv
