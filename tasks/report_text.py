@@ -33,7 +33,7 @@ def report_markdown(
     return (
         paragraphs(
             f"# {escape(title(results))}",
-            " ".join(map(sentence, results.get("summary") or [])),
+            *map(sentence, results.get("summary") or []),
             contents(results),
             how_it_ended(results),
             side_by_side(results, picture),
@@ -126,14 +126,13 @@ def gate_table(gates: list[dict[str, Any]]) -> str:
         return ""
     rows = [
         [
-            escape(gate["name"]),
-            escape(gate.get("model") or "all"),
             "held" if gate["passed"] else "**not held**",
-            escape(gate.get("message") or ""),
+            escape(gate["name"]),
+            escape(gate.get("message") or gate.get("model") or ""),
         ]
         for gate in gates
     ]
-    return table(["gate", "network", "state", "in words"], rows, left=4)
+    return table(["state", "gate", "in words"], rows, left=3)
 
 
 def questions(results: Results) -> str:
