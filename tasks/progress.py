@@ -12,6 +12,7 @@ import httpx
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.exceptions import PrefectException
 from prefect.logging.handlers import PrefectConsoleHandler
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
@@ -46,16 +47,20 @@ def live_bars() -> Iterator[None]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    # Prefect's own console, so that log lines go above the bars instead of through them.
-    with Progress(*columns, console=handlers[0].console) as bars:
-        for handler in handlers:
+    console = Console(stderr=True)
+    with contextlib.ExitStack() as stack:
+        for (
+            handler
+        ) in handlers:  # one console for both, so that log lines go above the bars, not through them
+            stack.callback(setattr, handler, "console", handler.console)
+            handler.console = console
             handler.addFilter(_is_no_epoch_line)
+            stack.callback(handler.removeFilter, _is_no_epoch_line)
+        bars = stack.enter_context(Progress(*columns, console=console))
         try:
             yield
         finally:
             bars = None
-            for handler in handlers:
-                handler.removeFilter(_is_no_epoch_line)
 
 
 def _is_no_epoch_line(record: logging.LogRecord) -> bool:
