@@ -2,6 +2,8 @@
 
 PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,\
   $(shell $(name) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $(name))))
+# No usage data from Prefect, and no notice about it.
+export DO_NOT_TRACK := 1
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
