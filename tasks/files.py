@@ -29,31 +29,34 @@ class UserError(Exception):
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` if the block succeeds, else remove it.
 
-    The temporary name keeps the suffix of `path`, because NumPy and Keras choose the format by it.
+    The temporary name keeps the suffix of `path`, because NumPy and Keras choose the format by it. The file is
+    locked for as long as it is written: one that is not was left by a killed process.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(
         dir=path.parent, prefix=".", suffix=TEMPORARY_SUFFIX + "".join(path.suffixes)
     )
-    os.close(handle)
     temporary = Path(name)
     try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())  # after a power cut the new name must not lead to an empty file
-        temporary.chmod(0o644)  # mkstemp makes private files; workers of other users read the store too
+        os.fsync(handle)  # after a power cut the new name must not lead to an empty file
+        os.fchmod(handle, 0o644)  # mkstemp makes private files; workers of other users read the store too
         temporary.replace(path)
     except OSError as error:
         error.filename = error.filename or str(path)  # a failed write does not say which file it was
         raise
     finally:
         temporary.unlink(missing_ok=True)
+        os.close(handle)
 
 
 def remove_temporary_files(folder: Path) -> None:
-    """Remove what a killed `atomic_write` left in `folder`; the caller holds the folder's lock."""
-    for leftover in folder.glob(f".*{TEMPORARY_SUFFIX}*"):
-        leftover.unlink(missing_ok=True)
+    """Remove what killed processes left of `atomic_write` in `folder` and below."""
+    for leftover in folder.rglob(f".*{TEMPORARY_SUFFIX}*"):
+        with contextlib.suppress(OSError), leftover.open("rb") as file:  # gone, or not ours to remove
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            leftover.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

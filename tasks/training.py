@@ -108,6 +108,7 @@ def start(folder: Path, data_path: str, refresh: bool) -> subprocess.Popen[str]:
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "KERAS_BACKEND": "tensorflow",
         "CUDA_VISIBLE_DEVICES": "-1",
+        "HDF5_USE_FILE_LOCKING": "FALSE",  # it would wait for the lock of `atomic_write`
     }
     with (folder / "log.txt").open("ab") as log:
         return subprocess.Popen(
