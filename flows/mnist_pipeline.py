@@ -74,22 +74,18 @@ def mnist_pipeline(
     prepared = prepare_mnist(data, validation_split, train_samples, str(artifacts))
     run_folder = runs.start_run(artifacts, flow_run.name, started)
 
+    specs = storage.specifications(
+        names,
+        seeds,
+        prepared.digest,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        pixel_scaling=pixel_scaling,
+        precision=training.resolve_precision(precision),
+        threads=training.THREADS,
+    )
     with training.trainings_end_with_this():
-        specs = [
-            storage.specification(
-                name,
-                seed,
-                prepared.digest,
-                epochs=epochs,
-                batch_size=batch_size,
-                learning_rate=learning_rate,
-                pixel_scaling=pixel_scaling,
-                precision=training.resolve_precision(precision),
-                threads=training.THREADS,
-            )
-            for name in names
-            for seed in dict.fromkeys(seeds)
-        ]
         trainings = [
             training.train.with_options(name=f"train-{spec['model'].replace('_', '-')}").submit(
                 spec, prepared, str(artifacts), refresh, training_timeout
@@ -101,24 +97,10 @@ def mnist_pipeline(
             for trained in trainings
         ]
         wait(evaluations)
-    failures = [
-        runs.failure(spec, trained.state, evaluation.state)
-        for spec, trained, evaluation in zip(specs, trainings, evaluations, strict=True)
-        if not evaluation.state.is_completed()
-    ]
+    failures = runs.failures(specs, trainings, evaluations)
     header = {
         "parameters": parameters,
-        "provenance": runs.provenance(
-            run_folder,
-            started,
-            flow_run_name=flow_run.name,
-            flow_run_id=flow_run.id,
-            deployment=deployment.name,
-            command=runs.command(parameters),
-            threads=training.THREADS,
-            trainings_at_a_time=training.trainings_at_a_time(),
-            precision={spec["model"]: spec["precision"] for spec in specs},
-        ),
+        "provenance": runs.provenance(run_folder, started, parameters, specs),
         "dataset": runs.dataset_section(run_folder, prepared, pixel_scaling),
         "models": {spec["model"]: {"epochs": spec["epochs"]} for spec in specs},
     }

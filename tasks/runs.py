@@ -1,6 +1,8 @@
 """The run folder, and what a run says about itself: when, where, with what code and versions it ran."""
 
+import contextlib
 import importlib.metadata
+import logging
 import os
 import platform
 import re
@@ -12,13 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 
 from tasks import files
 from tasks.records import PreparedData
 from tasks.storage import PROJECT
+from tasks.training import THREADS, trainings_at_a_time
 
+LOGGER = logging.getLogger(__name__)
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "prefect")
+
+held_until_the_end = contextlib.ExitStack()  # the locks of this process's runs
 
 
 def run_name() -> str:
@@ -31,18 +37,19 @@ def run_name() -> str:
 
 
 def start_run(artifacts: Path, flow_run_name: str, started: datetime) -> Path:
-    """Make the folder of this run, named so that runs sort by time; UserError if it cannot be written."""
-    stamp = started.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-    folder = artifacts / "runs" / f"{stamp}-{flow_run_name}"
-    number = 1
-    while folder.exists():  # two runs of the same name within a second
-        number += 1
-        folder = folder.with_name(f"{stamp}-{flow_run_name}-{number}")
+    """Make the folder of this run, named so that runs sort by time; UserError if it cannot be written.
+
+    It is locked until this process ends: a folder without lock and without results is of a run that was killed.
+    """
+    name = f"{started.astimezone(UTC):%Y%m%dT%H%M%SZ}-{flow_run_name}"
     try:
-        (folder / "trainings").mkdir(parents=True, exist_ok=True)
-        with files.atomic_write(folder / ".writable"):
-            pass
-        (folder / ".writable").unlink()
+        with files.lock(artifacts / "runs"):  # neither another run nor `python -m tasks.storage` at this moment
+            files.remove_temporary_files(artifacts)
+            taken = {path.name for path in (artifacts / "runs").iterdir()}
+            names = (name, *(f"{name}-{number}" for number in range(2, len(taken) + 2)))
+            folder = artifacts / "runs" / next(name for name in names if name not in taken)
+            (folder / "trainings").mkdir(parents=True)
+            held_until_the_end.enter_context(files.lock(folder))
     except OSError as error:
         raise files.UserError(
             f"The artifacts folder {artifacts} cannot be written ({error.strerror}). "
@@ -54,10 +61,11 @@ def start_run(artifacts: Path, flow_run_name: str, started: datetime) -> Path:
 def point_latest_at(run_folder: Path) -> None:
     """Let `artifacts/latest` lead to this run."""
     artifacts = run_folder.parent.parent
-    temporary = artifacts / f".latest.{os.getpid()}{files.TEMPORARY_SUFFIX}"
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(run_folder.relative_to(artifacts))
-    temporary.replace(artifacts / "latest")
+    temporary = artifacts / f".latest{files.TEMPORARY_SUFFIX}"
+    with files.lock(artifacts):
+        temporary.unlink(missing_ok=True)  # of a killed run
+        temporary.symlink_to(run_folder.relative_to(artifacts))
+        temporary.replace(artifacts / "latest")
 
 
 def previous_run(artifacts: Path, deployment: str | None, dataset_digest: str) -> str | None:
@@ -70,8 +78,9 @@ def previous_run(artifacts: Path, deployment: str | None, dataset_digest: str) -
                 and results["provenance"]["deployment"] == deployment
                 and results["dataset"]["digest"] == dataset_digest
             )
-        except (ValueError, KeyError, TypeError):
-            continue  # damaged, or from another version
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            LOGGER.warning("%s is passed over: it cannot be read (%s).", path, type(error).__name__)
+            continue
         if fits:
             return str(path.parent)
     return None
@@ -97,8 +106,10 @@ def processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def provenance(run_folder: Path, started: datetime, **details: Any) -> dict[str, Any]:
-    """Return what is needed to repeat the run, and `details`: flow run, deployment, command, precision."""
+def provenance(
+    run_folder: Path, started: datetime, parameters: dict[str, Any], specs: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return where, when and with what the run was made, and how to repeat it. Call it inside the flow."""
     changes = git("status", "--porcelain")
     return {
         "run": run_folder.name,
@@ -112,7 +123,13 @@ def provenance(run_folder: Path, started: datetime, **details: Any) -> dict[str,
         "cores": os.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
-        **details,
+        "flow_run_name": flow_run.name,
+        "flow_run_id": flow_run.id,
+        "deployment": deployment.name,
+        "command": command(parameters),
+        "threads": THREADS,
+        "trainings_at_a_time": trainings_at_a_time(),
+        "precision": {spec["model"]: spec["precision"] for spec in specs},
     }
 
 
@@ -137,6 +154,17 @@ def dataset_section(run_folder: Path, prepared: PreparedData, pixel_scaling: str
         "train_samples": prepared.train_samples,
         "prepared_digest": prepared.digest,
     }
+
+
+def failures(
+    specs: list[dict[str, Any]], trainings: list[Any], evaluations: list[Any]
+) -> list[dict[str, Any]]:
+    """Return the `failures` of results.json from the futures of all branches."""
+    return [
+        failure(spec, trained.state, evaluation.state)
+        for spec, trained, evaluation in zip(specs, trainings, evaluations, strict=True)
+        if not evaluation.state.is_completed()
+    ]
 
 
 def failure(spec: dict[str, Any], trained: Any, evaluated: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import argparse
 import ast
 import shutil
 import time
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,17 @@ def specification(
         "versions": {name: version(name) for name in ("tensorflow", "keras", "numpy")},
         "code": code_digests(model),
     }
+
+
+def specifications(
+    models: Iterable[str], seeds: Iterable[int], data_digest: str, **settings: Any
+) -> list[dict[str, Any]]:
+    """Return the specification of each model with each seed; `settings` as for `specification`."""
+    return [
+        specification(model, seed, data_digest, **settings)
+        for model in models
+        for seed in dict.fromkeys(seeds)
+    ]
 
 
 def training_folder(artifacts: Path, spec: dict[str, Any]) -> Path:
