@@ -21,6 +21,7 @@ from flows.temporary_server import start_temporary_server, wait_until_healthy
 from tasks import files, training
 from tasks.models import MODELS
 from tasks.progress import console_handlers, live_bars
+from tasks.training_process import TrainingFailedError
 
 USAGE_ERROR, RUN_FAILED = 2, 1
 ADVICE = "Finished epochs are kept: the same command goes on from there."
@@ -68,7 +69,7 @@ def complaint(error: cyclopts.CycloptsError) -> str:
 def is_for_a_person(record: logging.LogRecord) -> bool:
     """Let what a person can mend be one line in the terminal; the UI keeps the traceback."""
     error = record.exc_info[1] if record.exc_info else None
-    if isinstance(error, files.UserError | training.TrainingFailedError | OSError):
+    if isinstance(error, files.UserError | TrainingFailedError | OSError):
         record.msg, record.args, record.exc_info, record.exc_text = files.explain(error), (), None, None
     return not record.getMessage().startswith("View at http")  # a temporary server has no UI
 

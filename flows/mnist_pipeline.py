@@ -18,6 +18,7 @@ from tasks.evaluation import evaluate
 from tasks.models import MODELS
 from tasks.report import report
 from tasks.results import compare
+from tasks.training_process import trainings_end_with_this
 
 ModelName = Literal["dense", "cnn", "regularized_cnn", "deep_cnn", "challenger", "all"]
 Accuracy = Annotated[float, Field(ge=0, le=1)]
@@ -85,7 +86,7 @@ def mnist_pipeline(
         precision=training.resolve_precision(precision),
         threads=training.THREADS,
     )
-    with training.trainings_end_with_this():
+    with trainings_end_with_this():
         trainings = [
             training.train.with_options(name=f"train-{spec['model'].replace('_', '-')}").submit(
                 spec, prepared, str(artifacts), refresh, training_timeout

@@ -2,13 +2,15 @@
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from tasks.files import atomic_write, read_json
+from tasks.figures import draw_trend
+from tasks.files import atomic_write, lock, read_json
 
 LOGGER = logging.getLogger(__name__)
 
@@ -46,6 +48,23 @@ def write_history(artifacts_dir: Path) -> Path:
     with atomic_write(path) as temporary:
         run_history(artifacts_dir).to_csv(temporary, index=False, float_format="%.6g")
     return path
+
+
+def update_history(run_folder: Path, results: dict[str, Any]) -> Path:
+    """Write `history.csv` anew, draw the trend of the runs like this one, and return the picture's path.
+
+    Like this one are the runs of the same deployment ("scripts" for those without one) on the same data set:
+    a nightly run among trials on other data would be no trend.
+    """
+    artifacts = run_folder.parent.parent
+    deployment = results["provenance"]["deployment"] or "scripts"
+    with lock(run_folder.parent):  # runs may end at once, and the last one must write down all of them
+        history = pd.read_csv(write_history(artifacts), dtype=dict.fromkeys(TEXTS, "string"))
+        alike = (history["deployment"].fillna("scripts") == deployment) & (
+            history["dataset_digest"] == results["dataset"]["digest"]
+        )
+        name = re.sub(r"[^\w.-]+", "-", deployment)
+        return draw_trend(history[alike], artifacts / f"trend-{name}.png")
 
 
 def _rows(run: str, results: dict[str, Any]) -> Iterator[dict[str, Any]]:

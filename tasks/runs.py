@@ -43,7 +43,9 @@ def start_run(artifacts: Path, flow_run_name: str, started: datetime) -> Path:
     """
     name = f"{started.astimezone(UTC):%Y%m%dT%H%M%SZ}-{flow_run_name}"
     try:
-        with files.lock(artifacts / "runs"):  # neither another run nor `python -m tasks.storage` at this moment
+        with files.lock(
+            artifacts / "runs"
+        ):  # neither another run nor `python -m tasks.storage` at this moment
             files.remove_temporary_files(artifacts)
             taken = {path.name for path in (artifacts / "runs").iterdir()}
             names = (name, *(f"{name}-{number}" for number in range(2, len(taken) + 2)))

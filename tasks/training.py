@@ -5,14 +5,8 @@ neither independent nor repeatable, and a crash or an endless loop in one would 
 """
 
 import contextlib
-import json
 import os
-import queue
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +21,19 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from tasks import files, storage
 from tasks.progress import ProgressReport
 from tasks.records import PreparedData, Training
+from tasks.training_process import (
+    Deadline,
+    TrainingFailedError,
+    end,
+    how_it_ended,
+    messages,
+    processes,
+    start,
+    stopping,
+)
 
 BYTES_PER_TRAINING = 2_000_000_000
 THREADS = min(4, os.cpu_count() or 1)  # part of a training's key, so it depends on the machine alone
-
-
-class TrainingFailedError(Exception):
-    """A training process ended without a result; the message says why and where its log is."""
 
 
 def trainings_at_a_time() -> int:
@@ -47,24 +47,6 @@ def trainings_at_a_time() -> int:
     return max(1, min((os.cpu_count() or 1) // THREADS, int(by_memory)))
 
 
-class Deadline:
-    """A moment after which a training is ended; it is put off while the training waits for its turn."""
-
-    def __init__(self, seconds: float | None) -> None:
-        self.seconds = seconds
-        self.restart()
-
-    def restart(self) -> None:
-        self.moment = float("inf") if self.seconds is None else time.monotonic() + self.seconds
-
-    def suspend(self) -> None:
-        self.moment = float("inf")
-
-    @property
-    def past(self) -> bool:
-        return time.monotonic() > self.moment
-
-
 slots = threading.BoundedSemaphore(trainings_at_a_time())
 
 
@@ -75,93 +57,22 @@ def task_runner(at_a_time: int) -> TaskRunner[PrefectFuture[Any]]:
     return ThreadPoolTaskRunner(max_workers=at_a_time + 1)  # type: ignore[return-value]
 
 
-stopping = threading.Event()
-processes: set[subprocess.Popen[str]] = set()
-
-
-@contextlib.contextmanager
-def trainings_end_with_this() -> Iterator[None]:
-    """End all training processes when the block is left by an exception: a signal, Ctrl-C, a cancellation."""
-    stopping.clear()
-    try:
-        yield
-    except BaseException:
-        stopping.set()
-        for process in list(processes):
-            process.terminate()
-        raise
-
-
 def resolve_precision(precision: str) -> str:
     """Return the precision that "auto" stands for: float32, as long as nothing is shown for another."""
     return "float32" if precision == "auto" else precision
 
 
-def start(folder: Path, data_path: str, refresh: bool) -> subprocess.Popen[str]:
-    """Start the training process; it is a group of its own, so that Ctrl-C reaches the flow first."""
-    command = [sys.executable, "-m", "tasks.fit", str(folder), data_path, *(["--refresh"] if refresh else [])]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(storage.PROJECT), os.environ.get("PYTHONPATH", "")]).rstrip(
-            os.pathsep
-        ),
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        "KERAS_BACKEND": "tensorflow",
-        "CUDA_VISIBLE_DEVICES": "-1",
-        "HDF5_USE_FILE_LOCKING": "FALSE",  # it would wait for the lock of `atomic_write`
-    }
-    with (folder / "log.txt").open("ab") as log:
-        return subprocess.Popen(
-            command,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            start_new_session=True,
-        )
-
-
-def messages(process: subprocess.Popen[str], deadline: Deadline) -> Iterator[dict[str, Any]]:
-    """Yield what the process says until it ends; raise TrainingFailedError when the deadline is past."""
-    lines: queue.Queue[str | None] = queue.Queue()
-
-    def read() -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            lines.put(line)
-        lines.put(None)
-
-    threading.Thread(target=read, daemon=True).start()
-    while True:
-        if stopping.is_set():
-            raise TrainingFailedError("stopped; finished epochs are kept, the next run goes on from there")
-        if deadline.past:
-            raise TrainingFailedError(
-                f"training_timeout of {deadline.seconds:g} s is over; finished epochs are kept"
-            )
-        with contextlib.suppress(queue.Empty):
-            line = lines.get(timeout=0.2)
-            if line is None:
-                return
-            yield json.loads(line)
-
-
-def end(process: subprocess.Popen[str]) -> None:
-    """End the process if it still runs, and wait until it is gone."""
-    process.terminate()
-    try:
-        process.wait(timeout=5)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    processes.discard(process)
-
-
 def follow(
-    folder: Path, data_path: str, refresh: bool, timeout: float | None, report: ProgressReport
+    folder: Path,
+    spec: dict[str, Any],
+    data_path: str,
+    refresh: bool,
+    timeout: float | None,
+    report: ProgressReport,
 ) -> tuple[str, int]:
     """Run a training process to its end; return ("complete" or "done", epochs it found already done)."""
+    if stopping.is_set():
+        raise TrainingFailedError("the run was stopped before this training began")
     process = start(folder, data_path, refresh)
     processes.add(process)
     deadline = Deadline(timeout)
@@ -174,6 +85,8 @@ def follow(
                     report.warn("another run is training this; waiting for it")
                     deadline.suspend()
                 case "ready":
+                    if storage.code_digests(spec["model"]) != spec["code"]:
+                        raise TrainingFailedError("the code was changed while this run went on; run again")
                     epochs_done = message["epochs_done"]
                     report.say(f"process ready, {epochs_done} of {message['epochs']} epochs done before")
                     deadline.suspend()
@@ -205,15 +118,6 @@ def follow(
     return outcome, epochs_done
 
 
-def how_it_ended(returncode: int) -> str:
-    """Return in words why a process that said nothing ended."""
-    if returncode == -9:
-        return "the training process was killed (signal 9); if nobody did, the machine ran out of memory"
-    if returncode < 0:
-        return f"the training process was ended by signal {-returncode}"
-    return f"the training process ended with exit code {returncode}"
-
-
 def train_network(
     spec: dict[str, Any],
     prepared: PreparedData,
@@ -231,19 +135,23 @@ def train_network(
             spec["model"], spec["seed"], origin, reason, key, str(folder), spec["precision"], spec["threads"]
         )
 
-    if not refresh:
-        with contextlib.suppress(files.DamagedError):  # the training process sets damaged files aside
-            if files.read_record(folder / "training.json", spec=spec):
-                return result("reused", "same data, network, settings, code and versions")
-    reason = "refresh was asked for" if refresh else storage.why_not_reused(folder, spec)
+    try:
+        if refresh:
+            reason = "refresh was asked for"
+        elif files.read_record(folder / "training.json", spec=spec):
+            return result("reused", "same data, network, settings, code and versions")
+        else:
+            reason = storage.why_not_reused(folder, spec)
+    except files.DamagedError as error:  # the training process sets the file aside
+        reason = f"the kept training is damaged: {error}"
     with files.lock(folder, wait=False) as held:
         if held:  # otherwise the process that trains has written the same text
             files.write_json(folder / "spec.json", spec)
-    outcome, epochs_done = follow(folder, prepared.path, refresh, timeout, report)
+    outcome, epochs_done = follow(folder, spec, prepared.path, refresh, timeout, report)
     if outcome == "complete":
         return result("reused", "another run has just trained it")
     if epochs_done:
-        return result("resumed", f"{epochs_done} epochs were already done")
+        return result("resumed", f"{epochs_done} of {spec['epochs']} epochs were already done; {reason}")
     return result("trained", reason)
 
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from synthetic import make_run
 
-from tasks.files import read_json
-from tasks.history import COLUMNS, run_history, write_history
+from tasks.files import read_json, write_json
+from tasks.history import COLUMNS, run_history, update_history, write_history
 
 
 def test_one_line_per_run_model_and_seed(tmp_path: Path) -> None:
@@ -67,3 +67,40 @@ def test_the_csv_is_read_back(tmp_path: Path) -> None:
     written, history = pd.read_csv(path), run_history(tmp_path)
     assert list(written.columns) == list(COLUMNS)
     assert written["accuracy_low"].tolist() == pytest.approx(history["accuracy_low"].tolist(), rel=1e-5)
+
+
+def test_the_trend_shows_the_runs_of_one_deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of other deployments and on other data are in history.csv, but not in the picture."""
+    drawn: list[pd.DataFrame] = []
+
+    def draw(rows: pd.DataFrame, path: Path) -> Path:
+        drawn.append(rows)
+        return path
+
+    monkeypatch.setattr("tasks.history.draw_trend", draw)
+    made = {"1-a": None, "2-b": "nightly", "3-c": "nightly", "4-d": "every minute"}
+    results = {}
+    for name, deployment in made.items():
+        path = make_run(tmp_path, models=("dense",), test_images=100, name=name) / "results.json"
+        results[name] = read_json(path)
+        results[name]["provenance"]["deployment"] = deployment
+        write_json(path, results[name])
+    results["3-c"]["dataset"]["digest"] = "other data"
+    write_json(tmp_path / "runs" / "3-c" / "results.json", results["3-c"])
+    pictures = [update_history(tmp_path / "runs" / name, results[name]).name for name in made]
+    assert pictures == [
+        "trend-scripts.png",
+        "trend-nightly.png",
+        "trend-nightly.png",
+        "trend-every-minute.png",
+    ]
+    assert [list(rows["run"]) for rows in drawn] == [["1-a"], ["2-b"], ["3-c"], ["4-d"]]
+    assert list(pd.read_csv(tmp_path / "history.csv")["run"]) == list(made)
+
+
+def test_a_run_updates_history_and_trend(tmp_path: Path) -> None:
+    """Both files lie in the artifacts folder."""
+    run = make_run(tmp_path, models=("dense",), test_images=100)
+    path = update_history(run, read_json(run / "results.json"))
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "history.csv").is_file()
