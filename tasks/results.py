@@ -182,7 +182,7 @@ def compare(
     )
     evaluated = [read_json(Path(evaluation.path)) for evaluation in evaluations]
     results = collect_results(header, evaluated, right, failures, gates, previous)
-    write_json(folder / "results.json", results)
+    write_json(folder / "results.json", {**results, "digest": digest_of(results)})
     return {
         "path": str(folder / "results.json"),
         "status": results["status"],

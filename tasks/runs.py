@@ -43,9 +43,7 @@ def start_run(artifacts: Path, flow_run_name: str, started: datetime) -> Path:
     """
     name = f"{started.astimezone(UTC):%Y%m%dT%H%M%SZ}-{flow_run_name}"
     try:
-        with files.lock(
-            artifacts / "runs"
-        ):  # neither another run nor `python -m tasks.storage` at this moment
+        with files.lock(artifacts / "runs"):  # no other run takes the name, no housekeeping the folder
             files.remove_temporary_files(artifacts)
             taken = {path.name for path in (artifacts / "runs").iterdir()}
             names = (name, *(f"{name}-{number}" for number in range(2, len(taken) + 2)))
@@ -71,17 +69,22 @@ def point_latest_at(run_folder: Path) -> None:
 
 
 def previous_run(artifacts: Path, deployment: str | None, dataset_digest: str) -> str | None:
-    """Return the newest successful run's folder, of the same deployment (None: scripts) and data set."""
+    """Return the newest successful run's folder, of the same deployment (None: scripts) and data set.
+
+    Results that are damaged, or of another version, are passed over with a warning.
+    """
     for path in sorted(artifacts.glob("runs/*/results.json"), reverse=True):
         try:
-            results = files.read_json(path)
+            results = dict(files.read_json(path))
+            if results.pop("digest") != files.digest_of(results):
+                raise ValueError("it does not agree with its own digest")
             fits = (
                 results["status"] == "completed"
                 and results["provenance"]["deployment"] == deployment
                 and results["dataset"]["digest"] == dataset_digest
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
-            LOGGER.warning("%s is passed over: it cannot be read (%s).", path, type(error).__name__)
+            LOGGER.warning("%s is passed over (%s: %s).", path, type(error).__name__, error)
             continue
         if fits:
             return str(path.parent)

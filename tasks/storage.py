@@ -1,12 +1,7 @@
-"""The store of finished trainings: what determines a training, what is kept, and housekeeping.
+"""The store of trainings: what determines a training, where it is kept, and how two of them differ."""
 
-`python -m tasks.storage` lists the trainings; with `--prune` it removes those that no run refers to.
-"""
-
-import argparse
 import ast
-import shutil
-import time
+import contextlib
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -93,11 +88,21 @@ def training_folder(artifacts: Path, spec: dict[str, Any]) -> Path:
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Return in words what differs between two specifications, such as "learning_rate 0.001 -> 0.002"."""
     found = []
-    for name in sorted(old.keys() | new.keys()):
-        before, after = old.get(name), new.get(name)
-        if isinstance(before, dict) and isinstance(after, dict):
-            found += [f"{name}: {text}" for text in differences(before, after)]
-        elif before != after:
+    for name in dict.fromkeys([*new, *old]):
+        before: Any = old.get(name)
+        after: Any = new.get(name)
+        if before == after:
+            continue
+        if name == "data":
+            found.append("other images (data set, validation_split or train_samples)")
+        elif name == "code":
+            changed = [part for part in after if after[part] != (before or {}).get(part)]
+            found += [
+                f"code of {f'tasks/{part}.py' if part in FIT_MODULES else part} changed" for part in changed
+            ]
+        elif name == "versions":
+            found += differences(before or {}, after)
+        else:
             found.append(f"{name} {before} -> {after}")
     return found
 
@@ -105,54 +110,13 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 def why_not_reused(folder: Path, spec: dict[str, Any]) -> str:
     """Return how `spec` differs from the most similar training of the same model and seed in the store."""
     others: list[list[str]] = []
-    for path in folder.parent.glob(f"{spec['model']}-{spec['seed']}-*/spec.json"):
-        if path.parent != folder:
-            try:
-                others.append(differences(files.read_json(path), spec))
-            except (OSError, ValueError, AttributeError):
-                continue  # a damaged record is no neighbour
+    for path in sorted(folder.parent.glob(f"{spec['model']}-{spec['seed']}-*/spec.json")):
+        # A damaged specification is no neighbour.
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            old = files.read_json(path)
+            if training_folder(folder.parent.parent, old) == path.parent != folder:
+                others.append(differences(old, spec))
     if not others:
         return "first training of this network with this seed here"
-    return "differs from the nearest kept training: " + ", ".join(sorted(others, key=len)[0])
-
-
-def referred_trainings(artifacts: Path) -> dict[str, list[str]]:
-    """Return which runs refer to each training folder, by the folder's name."""
-    runs: dict[str, list[str]] = {}
-    for path in sorted(artifacts.glob("runs/*/results.json")):
-        for model in files.read_json(path)["models"].values():
-            for training in model["trainings"]:
-                if training.get("folder"):
-                    runs.setdefault(Path(training["folder"]).name, []).append(path.parent.name)
-    return runs
-
-
-def size_of(folder: Path) -> int:
-    """Return the bytes of all files below `folder`."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-
-
-def list_trainings(artifacts: Path, prune: bool) -> None:
-    """Print a line per training; with `prune`, remove those that no run refers to and nobody trains."""
-    referred = referred_trainings(artifacts)
-    print(f"{'training':<40} {'MB':>6} {'days':>6}  state      runs")
-    for folder in sorted((artifacts / "trainings").glob("*/")):
-        runs = referred.get(folder.name, [])
-        age = (time.time() - folder.stat().st_mtime) / 86400
-        state = "complete" if (folder / "training.json").exists() else "partial"
-        line = f"{folder.name:<40} {size_of(folder) / 1e6:6.1f} {age:6.1f}  {state:<9}  {len(runs)}"
-        with files.lock(folder, wait=False) as held:
-            if not held:
-                line += "  (training now)"
-            elif prune and not runs:
-                shutil.rmtree(folder)
-                line += "  removed"
-        print(line)
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m tasks.storage", description=__doc__)
-    parser.add_argument("--artifacts-dir", type=Path, default=ARTIFACTS)
-    parser.add_argument("--prune", action="store_true", help="remove the trainings that no run refers to")
-    arguments = parser.parse_args()
-    list_trainings(arguments.artifacts_dir, arguments.prune)
+    others.sort(key=len)
+    return "differs from the nearest kept training: " + ", ".join(others[0])

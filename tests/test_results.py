@@ -12,7 +12,7 @@ from tasks.results import SCHEMA_VERSION, collect_results
 
 KEYS = (
     *("schema_version", "status", "parameters", "provenance", "dataset", "models", "comparisons", "gates"),
-    *("failures", "previous_run", "summary", "questions"),
+    *("failures", "previous_run", "summary", "questions", "digest"),
 )
 
 
