@@ -11,16 +11,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import cyclopts
+from prefect import Flow
 from prefect.client.schemas.objects import State
 from prefect.exceptions import TerminationSignal
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import ValidationError
 
+from flows.dask_runner import dask_task_runner
 from flows.mnist_pipeline import mnist_pipeline
 from flows.temporary_server import start_temporary_server, wait_until_healthy
 from tasks import files, training
 from tasks.models import MODELS
 from tasks.progress import console_handlers, live_bars
+from tasks.storage import ARTIFACTS
 from tasks.training_process import TrainingFailedError
 
 USAGE_ERROR, RUN_FAILED = 2, 1
@@ -34,10 +37,15 @@ def signature() -> inspect.Signature:
         if parameter.name == "min_test_accuracy":  # one number, or name=number for each network
             parameter = parameter.replace(annotation=list[str] | None)
         flags.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
-    parallel = Annotated[int | None, cyclopts.Parameter(help="How many trainings run at once.")]
-    flags.append(
-        inspect.Parameter("parallel", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=parallel)
-    )
+    parallel = Annotated[int | None, cyclopts.Parameter(help="how many trainings run at once.")]
+    dask = Annotated[
+        str | None,
+        cyclopts.Parameter(help='train on Dask workers: "local", or tcp://host:port of a scheduler.'),
+    ]
+    for name, annotation in (("parallel", parallel), ("dask", dask)):
+        flags.append(
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        )
     return inspect.Signature(flags)
 
 
@@ -87,14 +95,21 @@ def prefect_server() -> Iterator[None]:
         yield
 
 
-def run(parameters: dict[str, Any], parallel: int | None) -> State[Any]:
-    """Run the flow as the command line asks; return its final state."""
-    flow = mnist_pipeline
+def with_task_runner(parallel: int | None, dask: str | None, artifacts: Path) -> Flow[..., Any]:
+    """Return the flow with the task runner that the flags ask for."""
     if parallel is not None:
         if parallel < 1:
             raise files.UserError(f"--parallel is {parallel}; expected 1 or more.")
         os.environ["MNIST_PIPELINE_PARALLEL"] = str(parallel)
-        flow = flow.with_options(task_runner=training.task_runner(parallel))
+    at_a_time = training.trainings_at_a_time()
+    if dask is None:
+        return mnist_pipeline.with_options(task_runner=training.task_runner(at_a_time))
+    return mnist_pipeline.with_options(task_runner=dask_task_runner(dask, at_a_time, artifacts))
+
+
+def run(parameters: dict[str, Any], parallel: int | None, dask: str | None) -> State[Any]:
+    """Run the flow as the command line asks; return its final state."""
+    flow: Any = with_task_runner(parallel, dask, Path(parameters["artifacts_dir"] or ARTIFACTS).resolve())
     if not PREFECT_API_URL.value():
         for handler in console_handlers():
             handler.addFilter(is_for_a_person)
@@ -114,10 +129,10 @@ def closing_lines(state: State[Any]) -> Iterator[str]:
 def command(**flags: Any) -> int:
     """Run the flow with these flags; return the exit code."""
     flags = {name: parameter.default for name, parameter in signature().parameters.items()} | flags
-    parallel = flags.pop("parallel")
+    parallel, dask = flags.pop("parallel"), flags.pop("dask")
     if flags["min_test_accuracy"] is not None:
         flags["min_test_accuracy"] = gate(flags["min_test_accuracy"])
-    state = run(flags, parallel)
+    state = run(flags, parallel, dask)
     for line in closing_lines(state):
         print(line)
     if state.is_completed():

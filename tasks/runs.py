@@ -145,7 +145,7 @@ def dataset_section(run_folder: Path, prepared: PreparedData, pixel_scaling: str
     dataset = prepared.dataset
     return {
         "name": dataset.name,
-        "path": dataset.path,
+        "path": str(Path(dataset.path).relative_to(run_folder.parent.parent)),  # it lies in artifacts/data
         "digest": dataset.digest,
         "source": dataset.source,
         "is_mnist": dataset.is_mnist,

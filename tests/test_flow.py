@@ -115,11 +115,11 @@ def test_killed_branch(artifacts: Path, environment: dict[str, str]) -> None:
     assert "Traceback" not in errors
 
 
-def process_of(folder_prefix: str, parent: int) -> psutil.Process:
+def process_of(folder_prefix: str, parent: int, recursive: bool = False) -> psutil.Process:
     """Wait for the training process whose folder begins like this, and return it."""
     deadline = time.monotonic() + DEADLINE
     while time.monotonic() < deadline:
-        for process in psutil.Process(parent).children():
+        for process in psutil.Process(parent).children(recursive):
             try:
                 if "tasks.fit" in (words := process.cmdline()) and Path(words[3]).name.startswith(
                     folder_prefix
