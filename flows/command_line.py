@@ -27,7 +27,7 @@ from tasks.storage import ARTIFACTS
 from tasks.training_process import TrainingFailedError
 
 USAGE_ERROR, RUN_FAILED = 2, 1
-ADVICE = "Finished epochs are kept: the same command goes on from there."
+KEPT = "Finished epochs are kept: the same command{} goes on from there."
 
 
 def signature() -> inspect.Signature:
@@ -151,6 +151,7 @@ def main() -> None:
         version_flags=(),
         default_parameter=cyclopts.Parameter(consume_multiple=True, negative=()),
         result_action="return_value",
+        suppress_keyboard_interrupt=False,  # it is answered below
     )
     command.__signature__ = signature()  # type: ignore[attr-defined]
     command.__doc__ = mnist_pipeline.fn.__doc__
@@ -169,7 +170,8 @@ def main() -> None:
         sys.exit(RUN_FAILED)
     except (KeyboardInterrupt, TerminationSignal) as error:
         number = getattr(error, "signal", signal.SIGINT)
-        print(f"mnist-pipeline was stopped. {ADVICE}", file=sys.stderr)
+        advice = KEPT.format(" without --refresh" if "--refresh" in sys.argv else "")
+        print(f"mnist-pipeline was stopped. {advice}", file=sys.stderr)
         sys.exit(128 + number)
 
 
