@@ -22,6 +22,7 @@ from tasks import files, storage
 from tasks.progress import ProgressReport
 from tasks.records import PreparedData, Training
 from tasks.training_process import (
+    STOPPED,
     Deadline,
     TrainingFailedError,
     end,
@@ -72,7 +73,7 @@ def follow(
 ) -> tuple[str, int]:
     """Run a training process to its end; return ("complete" or "done", epochs it found already done)."""
     if stopping.is_set():
-        raise TrainingFailedError("the run was stopped before this training began")
+        raise TrainingFailedError(STOPPED)
     process = start(folder, data_path, refresh)
     processes.add(process)
     deadline = Deadline(timeout)
@@ -112,6 +113,8 @@ def follow(
                     outcome = message["event"]
         process.wait()
     if not outcome:
+        if stopping.is_set():
+            raise TrainingFailedError(STOPPED)
         raise TrainingFailedError(
             f"{problem or how_it_ended(process.returncode)} (log: {folder / 'log.txt'})"
         )

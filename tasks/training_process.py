@@ -15,6 +15,7 @@ from typing import Any
 from tasks.storage import PROJECT
 
 SECONDS_TO_END = 5  # after that SIGKILL follows SIGTERM
+STOPPED = "stopped with the run; finished epochs are kept, the next run goes on from there"
 
 
 class TrainingFailedError(Exception):
@@ -92,7 +93,7 @@ def messages(process: subprocess.Popen[str], deadline: Deadline) -> Iterator[dic
     threading.Thread(target=read, daemon=True).start()
     while True:
         if stopping.is_set():
-            raise TrainingFailedError("stopped; finished epochs are kept, the next run goes on from there")
+            raise TrainingFailedError(STOPPED)
         if deadline.past:
             raise TrainingFailedError(
                 f"training_timeout of {deadline.seconds:g} s is over; finished epochs are kept"
