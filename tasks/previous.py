@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tasks.arrays import UNREADABLE
 from tasks.comparison import ALPHA, Right, RightBySeed, agreement, difference_interval, holm, mcnemar_p
 from tasks.files import read_json
 from tasks.wording import points, span
@@ -55,7 +56,7 @@ def read_previous(folder: Path, dataset_digest: str) -> PreviousRun:
     for model, seed in trained:
         try:
             right.setdefault(model, {})[seed] = read_right(folder, model, seed)
-        except (OSError, ValueError, KeyError):
+        except UNREADABLE:
             unread.append(f"{model} with seed {seed}")
     note = f"its predictions cannot be read: {', '.join(unread)}" if unread else None
     return PreviousRun(folder.name, results, right, note)
