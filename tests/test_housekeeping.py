@@ -1,0 +1,107 @@
+"""The list of what is kept, and pruning: what a run refers to stays, whatever is damaged."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tasks import files, housekeeping
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> Path:
+    """A run that refers to one training and one file of data; as much that none refers to; a stopped run."""
+    for name in ("dense-0-aaaaaaaaaaaa", "regularized_cnn-1-bbbbbbbbbbbb"):
+        folder = tmp_path / "trainings" / name
+        folder.mkdir(parents=True)
+        (folder / "model.keras").write_bytes(b"x" * 2_000_000)
+        files.write_record(folder / "training.json", {"spec": {}}, [])
+    (tmp_path / "data").mkdir()
+    for name in ("prepared-111111111111.npz", "prepared-222222222222.npz", "mnist.npz"):
+        (tmp_path / "data" / name).write_bytes(b"x")
+    training = {"folder": "trainings/dense-0-aaaaaaaaaaaa"}
+    run = tmp_path / "runs" / "20260101T000000Z-first"
+    dataset = {"prepared_digest": "1" * 64}
+    files.write_json(
+        run / "results.json", {"dataset": dataset, "models": {"dense": {"trainings": [training]}}}
+    )
+    files.write_json(run / "trainings" / "dense-0.json", {"model": "dense", "training": training})
+    (tmp_path / "runs" / "20260102T000000Z-killed" / "trainings").mkdir(parents=True)
+    return tmp_path
+
+
+def names(artifacts: Path) -> set[str]:
+    """What lies in the folders of the artifacts folder."""
+    return {path.name for path in artifacts.glob("*/*")}
+
+
+EVERYTHING = {
+    *("dense-0-aaaaaaaaaaaa", "regularized_cnn-1-bbbbbbbbbbbb", "20260101T000000Z-first"),
+    *("prepared-111111111111.npz", "prepared-222222222222.npz", "mnist.npz", "20260102T000000Z-killed"),
+}
+USED = {"dense-0-aaaaaaaaaaaa", "20260101T000000Z-first", "prepared-111111111111.npz", "mnist.npz"}
+
+
+def test_list(artifacts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each training has a line with network, seed, size, age, state and the runs that refer to it."""
+    long_ago = time.time() - 3 * 86_400
+    for path in [*(folder := artifacts / "trainings" / "dense-0-aaaaaaaaaaaa").iterdir(), folder]:
+        os.utime(path, (long_ago, long_ago))
+    housekeeping.keep_house(artifacts, prune=False)
+    lines = capsys.readouterr().out.splitlines()
+    first, second = (" ".join(line.split()) for line in lines[1:3])
+    assert first == "dense 0 aaaaaaaaaaaa 2.0 3 days complete 1 run, last 20260101T000000Z-first"
+    assert second == "regularized_cnn 1 bbbbbbbbbbbb 2.0 0 h complete 0 runs"
+    assert "removes 3 of 5" in lines[-1]
+    assert names(artifacts) == EVERYTHING
+
+
+def test_prune(artifacts: Path) -> None:
+    """Pruning removes what no run refers to; downloads and runs with results stay."""
+    housekeeping.keep_house(artifacts, prune=True)
+    assert names(artifacts) == USED
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[1]", '{"models": {"dense": {"trainings": 3}}}', "\udcff"])
+def test_damaged_results(artifacts: Path, damage: str) -> None:
+    """Damaged results cost no training: each is also named in a file of its own."""
+    results = artifacts / "runs" / "20260101T000000Z-first" / "results.json"
+    results.write_bytes(damage.encode(errors="surrogateescape"))
+    housekeeping.keep_house(artifacts, prune=True)
+    assert names(artifacts) == USED - {"prepared-111111111111.npz"}  # made again in a second
+
+
+def test_no_pruning_while_a_run_goes_on(artifacts: Path) -> None:
+    """What a run will refer to is not written down before its end, so pruning waits for it."""
+    with (
+        files.lock(artifacts / "runs" / "20260102T000000Z-killed"),
+        pytest.raises(files.UserError, match="in use"),
+    ):
+        housekeeping.keep_house(artifacts, prune=True)
+    with (
+        files.lock(artifacts / "trainings" / "regularized_cnn-1-bbbbbbbbbbbb"),
+        pytest.raises(files.UserError, match="in use"),
+    ):
+        housekeeping.keep_house(artifacts, prune=True)
+    assert names(artifacts) == EVERYTHING
+
+
+def test_results_set_aside(artifacts: Path) -> None:
+    """A run that has a report is not a stopped one, even if somebody removed its results."""
+    run = artifacts / "runs" / "20260101T000000Z-first"
+    (run / "results.json").rename(run / "report.md")
+    housekeeping.keep_house(artifacts, prune=True)
+    assert {run.name, "dense-0-aaaaaaaaaaaa"} <= names(artifacts)
+
+
+def test_command(
+    artifacts: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command prunes on request, and says in one line what is wrong with a folder."""
+    monkeypatch.setattr("sys.argv", ["housekeeping", "--artifacts-dir", str(artifacts), "--prune"])
+    assert housekeeping.main() == 0
+    assert names(artifacts) == USED
+    monkeypatch.setattr("sys.argv", ["housekeeping", "--artifacts-dir", str(artifacts / "nowhere")])
+    assert housekeeping.main() == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1

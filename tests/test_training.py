@@ -1,0 +1,241 @@
+"""A training process as the flow sees it. Stand-ins for the process say what `tasks.fit` would say."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks import files, storage, training, training_process
+from tasks.records import Dataset, PreparedData
+from tasks.training_process import TrainingFailedError
+
+READY = "say(event='ready', epochs_done=0, epochs=2); sys.stdin.readline();"
+SETTINGS = {
+    "epochs": 2,
+    "batch_size": 128,
+    "learning_rate": 0.001,
+    "pixel_scaling": "unit",
+    "precision": "float32",
+    "threads": 2,
+}
+PREPARED = PreparedData(
+    *(Dataset("mnist", "mnist.npz", "digest", "test", True), "prepared.npz", "digest", 0.1, None),
+    *({}, {}, {}, [], [], "images.npz"),
+)
+
+
+class Report:
+    """Keeps what a training reports."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.epochs: list[int] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+    warn = say
+
+    def step(self, epoch: int, fraction: float) -> None: ...
+
+    def epoch(self, message: dict[str, Any]) -> None:
+        self.epochs.append(message["epoch"])
+
+
+@pytest.fixture
+def spec() -> dict[str, Any]:
+    """What to train."""
+    return storage.specification("dense", 0, "digest", **SETTINGS)
+
+
+Script = Callable[[str], list[subprocess.Popen[str]]]
+
+
+@pytest.fixture
+def process_does(monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
+    """A function that sets what training processes do; it returns the list of those that were started."""
+    started: list[subprocess.Popen[str]] = []
+
+    def process_does(code: str) -> list[subprocess.Popen[str]]:
+        say = "import json, os, sys, time\ndef say(**message): print(json.dumps(message), flush=True)\n"
+
+        def start(folder: Path, data_path: str, refresh: bool) -> subprocess.Popen[str]:
+            started.append(
+                subprocess.Popen(
+                    [sys.executable, "-c", say + code],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            return started[-1]
+
+        monkeypatch.setattr(training, "start", start)
+        return started
+
+    monkeypatch.setattr(training_process, "SECONDS_TO_END", 1)
+    training_process.stopping.clear()
+    yield process_does
+    training_process.stopping.clear()
+    for process in started:
+        assert process.returncode is not None  # it was waited for
+
+
+def train(spec: dict[str, Any], artifacts: Path, **changed: Any) -> tuple[Any, Report]:
+    """Train what `spec` describes; return the record and what was reported."""
+    report = Report()
+    settings = {"refresh": False, "timeout": None, **changed}
+    return training.train_network(spec, PREPARED, artifacts, report=report, **settings), report  # type: ignore[arg-type]
+
+
+def test_trained(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> None:
+    """A process that says "done" has trained; its epochs were reported, its folder holds the specification."""
+    process_does(READY + "say(event='epoch', epoch=1); say(event='epoch', epoch=2); say(event='done')")
+    record, report = train(spec, tmp_path)
+    assert (record.origin, record.origin_reason) == (
+        "trained",
+        "first training of this network with this seed here",
+    )
+    assert report.epochs == [1, 2]
+    assert files.read_json(Path(record.folder) / "spec.json") == spec
+
+
+def test_resumed(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> None:
+    """A process that found finished epochs has resumed."""
+    process_does("say(event='ready', epochs_done=1, epochs=2); sys.stdin.readline(); say(event='done')")
+    record, _ = train(spec, tmp_path)
+    assert record.origin == "resumed"
+    assert "1 of 2 epochs were already done" in record.origin_reason
+
+
+def test_reused(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> None:
+    """A complete training is reused without starting a process; `refresh` starts one all the same."""
+    started = process_does(READY + "say(event='done')")
+    folder = storage.training_folder(tmp_path, spec)
+    folder.mkdir(parents=True)
+    files.write_record(folder / "training.json", {"spec": spec}, [])
+    assert train(spec, tmp_path)[0].origin == "reused"
+    assert started == []
+    record, _ = train(spec, tmp_path, refresh=True)
+    assert (record.origin, record.origin_reason) == ("trained", "refresh was asked for")
+
+
+def test_damaged(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> None:
+    """A damaged training is not reused, and the reason names the file."""
+    process_does(READY + "say(event='done')")
+    folder = storage.training_folder(tmp_path, spec)
+    folder.mkdir(parents=True)
+    (folder / "model.keras").write_text("sound")
+    files.write_record(folder / "training.json", {"spec": spec}, [folder / "model.keras"])
+    (folder / "model.keras").write_text("Sound")
+    record, _ = train(spec, tmp_path)
+    assert record.origin == "trained"
+    assert "model.keras does not agree" in record.origin_reason
+
+
+def test_a_folder_of_another_training_is_not_reused(
+    spec: dict[str, Any], tmp_path: Path, process_does: Script
+) -> None:
+    """A sound training that was copied to this one's folder is not taken for it."""
+    process_does(READY + "say(event='done')")
+    folder = storage.training_folder(tmp_path, spec)
+    folder.mkdir(parents=True)
+    files.write_record(folder / "training.json", {"spec": {**spec, "seed": 1}}, [])
+    assert train(spec, tmp_path)[0].origin == "trained"
+
+
+def test_another_run_trains_it(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> None:
+    """While another run trains the same, this one waits, however long, and reuses what that one made."""
+    process_does("say(event='waiting'); time.sleep(1); say(event='complete')")
+    record, report = train(spec, tmp_path, timeout=0.5)
+    assert (record.origin, record.origin_reason) == ("reused", "another run has just trained it")
+    assert report.lines == ["another run is training this; waiting for it"]
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("os.kill(os.getpid(), 9)", "killed (signal 9); if nobody did, the machine ran out of memory"),
+        (READY + "os.kill(os.getpid(), 11)", "ended by signal 11"),
+        (READY + "sys.exit(3)", "ended with exit code 3"),
+        ("say(event='error', message='No space left'); sys.exit(1)", "No space left"),
+    ],
+)
+def test_failed(spec: dict[str, Any], tmp_path: Path, process_does: Script, code: str, expected: str) -> None:
+    """A process that ends without a result fails its branch with the reason and the path of the log."""
+    process_does(code)
+    with pytest.raises(TrainingFailedError) as caught:
+        train(spec, tmp_path)
+    assert expected in str(caught.value)
+    assert "log.txt" in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "hangs",
+    [
+        "time.sleep(1000)",
+        "import signal; signal.signal(15, signal.SIG_IGN); time.sleep(1000)",
+        "os.kill(os.getpid(), 19)",  # SIGSTOP: it does not even hear SIGTERM
+    ],
+)
+def test_timeout(spec: dict[str, Any], tmp_path: Path, process_does: Script, hangs: str) -> None:
+    """training_timeout ends a training that hangs, also one that ignores SIGTERM and one that is stopped."""
+    started = process_does(READY + hangs)
+    with pytest.raises(TrainingFailedError, match=r"training_timeout of 0\.5 s is over"):
+        train(spec, tmp_path, timeout=0.5)
+    assert started[0].returncode is not None
+
+
+def test_stopped(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> None:
+    """A run that is stopped ends its training processes within a moment, and starts no new ones."""
+    started = process_does(READY + "time.sleep(1000)")
+    failures: list[BaseException] = []
+
+    def branch() -> None:
+        try:
+            train(spec, tmp_path)
+        except TrainingFailedError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=branch)
+
+    def run_until_interrupted() -> None:
+        with training_process.trainings_end_with_this():
+            thread.start()
+            while not training_process.processes:
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_until_interrupted()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert started[0].returncode is not None
+    branch()
+    assert [str(failure) for failure in failures] == [training_process.STOPPED] * 2
+    assert len(started) == 1
+
+
+def test_code_changed_during_the_run(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> None:
+    """If the code is edited between the run's start and the training's, nothing is trained under the old key."""
+    process_does(READY + "say(event='done')")
+    spec["code"] = {**spec["code"], "build_dense": "another"}
+    with pytest.raises(TrainingFailedError, match="code was changed"):
+        train(spec, tmp_path)
+
+
+def test_trainings_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many trainings run at once follows cores and memory, unless the environment says it."""
+    monkeypatch.delenv("MNIST_PIPELINE_PARALLEL", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(training, "THREADS", 4)
+    assert 1 <= training.trainings_at_a_time() <= 16
+    monkeypatch.setenv("MNIST_PIPELINE_PARALLEL", "7")
+    assert training.trainings_at_a_time() == 7
