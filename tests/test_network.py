@@ -1,0 +1,132 @@
+"""What a training computes, checked by hand and against Keras."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tasks.models import scale
+from tasks.network import Network, batches_of_epoch, nll_and_accuracy, train_epoch
+
+SPEC = {
+    "model": "dense",
+    "seed": 3,
+    "batch_size": 16,
+    "learning_rate": 0.001,
+    "pixel_scaling": "unit",
+    "precision": "float32",
+    "xla": False,
+}
+
+
+def test_nll_and_accuracy() -> None:
+    """By hand: probabilities 1/2 and 1/4 of the true class are ln 2 and ln 4; one of two answers is right."""
+    probabilities = np.array([[0.5, 0.3, 0.2], [0.25, 0.7, 0.05]])
+    nll, accuracy = nll_and_accuracy(np.log(probabilities), np.array([0, 0]))
+    assert nll == pytest.approx((np.log(2) + np.log(4)) / 2)
+    assert accuracy == 0.5
+
+
+def test_batches_of_epoch() -> None:
+    """Each image comes once; order depends on seed and epoch alone; the last batch has what is left."""
+    batches = list(batches_of_epoch(10, 4, seed=1, epoch=2))
+    assert [part.shape for part in batches] == [(2, 4), (1, 2)]
+    order = np.concatenate([part.ravel() for part in batches])
+    assert sorted(order.tolist()) == list(range(10))
+    again = np.concatenate([part.ravel() for part in batches_of_epoch(10, 5, seed=1, epoch=2)])
+    np.testing.assert_array_equal(order, again)
+    for seed, epoch in ((1, 3), (2, 2)):
+        other = np.concatenate([part.ravel() for part in batches_of_epoch(10, 4, seed, epoch)])
+        assert order.tolist() != other.tolist()
+
+
+def test_fewer_images_than_a_batch() -> None:
+    """A training set smaller than a batch is one batch."""
+    assert [part.shape for part in batches_of_epoch(3, 128, 0, 1)] == [(1, 3)]
+
+
+@pytest.fixture
+def data() -> tuple[Any, Any]:
+    """40 random images and labels."""
+    generator = np.random.default_rng(0)
+    return generator.integers(0, 256, (40, 28, 28, 1), np.uint8), generator.integers(0, 10, 40)
+
+
+@pytest.mark.parametrize("model", ["dense", "regularized_cnn", "challenger"])
+def test_predictions_are_the_models(model: str, data: tuple[Any, Any]) -> None:
+    """Log-probabilities are the logarithm of what the model itself gives, with dropout off."""
+    network = Network({**SPEC, "model": model})
+    images, _ = data
+    expected = network.model(scale(images, "unit"), training=False).numpy()
+    predicted = network.predict(images)
+    assert predicted.dtype == np.float32
+    assert predicted.shape == (40, 10)
+    np.testing.assert_allclose(np.exp(predicted), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_log_probabilities_stay_finite(data: tuple[Any, Any]) -> None:
+    """A probability too small for float32 still has a finite logarithm."""
+    network = Network({**SPEC, "pixel_scaling": "none"})
+    network.model.set_weights([100 * weights for weights in network.model.get_weights()])
+    predicted = network.predict(data[0])
+    assert predicted.min() < -200  # exp of it is 0 in float32
+    assert np.isfinite(predicted).all()
+
+
+def train_an_epoch(spec: dict[str, Any], data: tuple[Any, Any]) -> tuple[Network, tuple[float, float]]:
+    """Train a new network for one epoch; return it with the epoch's loss and accuracy."""
+    import tensorflow as tf
+
+    network = Network(spec)
+    images, labels = data
+    inputs = tf.constant(scale(images, "unit")), tf.constant(labels.astype(np.int32))
+    return network, train_epoch(network, *inputs, spec, 1, lambda fraction: None)
+
+
+def keras_epoch(spec: dict[str, Any], data: tuple[Any, Any]) -> tuple[Any, tuple[float, float]]:
+    """The same epoch by Keras's own `fit`, on the same batches."""
+    import keras
+
+    model = Network(spec).model
+    model.compile(
+        keras.optimizers.Adam(spec["learning_rate"]), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
+    images, labels = data
+    parts = list(batches_of_epoch(len(labels), spec["batch_size"], spec["seed"], 1))
+    order = np.concatenate([part.ravel() for part in parts])
+    history = model.fit(
+        scale(images[order], "unit"), labels[order], spec["batch_size"], 1, verbose=0, shuffle=False
+    ).history
+    return model, (history["loss"][0], history["accuracy"][0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spec", [SPEC, {**SPEC, "model": "cnn"}, {**SPEC, "xla": True}])
+def test_an_epoch_is_kerass(spec: dict[str, Any], data: tuple[Any, Any]) -> None:
+    """Our loop reaches the weights, loss and accuracy that Keras's `fit` reaches on the same batches."""
+    network, (loss, accuracy) = train_an_epoch(spec, data)
+    model, (expected_loss, expected_accuracy) = keras_epoch(spec, data)
+    assert loss == pytest.approx(expected_loss, rel=1e-4)
+    assert accuracy == pytest.approx(expected_accuracy)
+    for ours, kerass in zip(network.model.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, kerass, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_loss_contains_the_penalty(data: tuple[Any, Any]) -> None:
+    """Keras's `loss` is the mean NLL plus the L2 penalty; the penalty is 0.01 times the squared kernels."""
+    network = Network({**SPEC, "model": "regularized_cnn"})
+    kernels = [weights for weights in network.model.get_weights() if weights.ndim > 1]
+    expected = 0.01 * sum(float((kernel.astype(np.float64) ** 2).sum()) for kernel in kernels)
+    assert network.penalty() == pytest.approx(expected, rel=1e-5)
+    assert Network(SPEC).penalty() == 0
+
+
+@pytest.mark.slow
+def test_the_same_epoch_twice(data: tuple[Any, Any]) -> None:
+    """Dropout and order come from (seed, epoch): the same epoch gives the same weights, another seed others."""
+    spec = {**SPEC, "model": "regularized_cnn"}
+    first, second = (train_an_epoch(spec, data)[0].model.get_weights() for _ in range(2))
+    other = train_an_epoch({**spec, "seed": 4}, data)[0].model.get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
