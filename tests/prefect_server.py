@@ -1,6 +1,7 @@
 """A real Prefect server and worker for tests; a plugin, so that all test modules that name it share one pair.
 
 Everything happens through the documented commands and the server's API; nothing here imports Prefect.
+PYTEST_DONT_REWRITE: test modules import this before they name it as a plugin.
 """
 
 import contextlib
@@ -134,7 +135,7 @@ def running(command: list[str], environment: dict[str, str], log: Path) -> Itera
     finally:
         process.terminate()
         try:
-            process.wait(timeout=60)
+            process.wait(timeout=10)  # an idle worker may take a minute
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
