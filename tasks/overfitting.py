@@ -2,126 +2,174 @@
 
 A curve holds one negative log-likelihood (NLL, in nats per image) per epoch, without weight penalty and in
 inference mode, on the validation set and on a fixed sample of the training set. Epochs count from 1.
+How the rule was chosen, what it was tested on and where it fails: docs/onset.md.
 """
 
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Curve = NDArray[np.float64]
+from tasks.curves import (
+    Curve,
+    end_level,
+    first_lowest,
+    mann_kendall_z,
+    noise_of,
+    running_means,
+    widening,
+    without_spikes,
+    zigzag,
+)
+
 Losses = Sequence[float | None]
 
 SHORTEST_CURVE = 8  # epochs; fewer say nothing about a trend
-EPOCHS_AFTER_MINIMUM = 6  # a rise needs that many epochs to be told from noise
+EPOCHS_AFTER_MINIMUM = 6  # so many it takes to tell a rise from noise
 SMALLEST_RISE = 0.02  # of the minimum; a smaller rise does not matter, however sure it is
+CLEAR_RISE = 3.0  # in units of the noise; a higher rise needs no trend test
 TREND_Z = 2.33  # one-sided 1 % point of the normal distribution
+NEAR = 3.0  # in zigzags; the best epoch is sought where the curve comes that near to its minimum
+VALLEY = 1.25  # in standard errors; the interval holds the epochs whose mean is that near to the lowest
 
 
 @dataclass(frozen=True)
 class Onset:
-    """The verdict on one training; `epoch` is the first after the best one, None where no onset is seen."""
+    """The verdict on one training; `epoch` is the first after the best one, None where no onset is seen.
+
+    Statuses, the first that holds: diverged, too_short, overfits or degrading, recovered, inconclusive,
+    not_observed. `overfits` and `degrading` (the training loss rises too) carry an epoch and an interval,
+    `diverged` does where the epochs before the break do.
+    """
 
     status: str
     epoch: int | None
-    interval: tuple[int, int] | None
-    severity: float | None  # percent by which the validation NLL ends above its minimum
-    smallest_detectable_rise: float | None  # percent
+    interval: tuple[int, int] | None  # first and last epoch at which the onset may be; contains `epoch`
+    severity: float | None  # percent: the end of the validation curve above its minimum
+    smallest_detectable_rise: float | None  # percent: one that starts half-way would be seen in 19 of 20 runs
     sentence: str
 
 
 def find_onset(validation_nll: Losses, train_nll: Losses | None = None) -> Onset:
-    """Judge one training. Never raises on a list of numbers; None, NaN and infinity mean a diverged epoch."""
+    """Judge one training by its losses per epoch.
+
+    None, NaN and infinity mark a diverged epoch; a training curve of another length, or without any number, is
+    not used. Never raises on a list of numbers.
+    """
     validation = _as_curve(validation_nll)
     train = _as_curve(train_nll) if train_nll is not None else None
-    if train is not None and (len(train) != len(validation) or not np.isfinite(train).any()):
+    finite = np.isfinite(validation)
+    if train is not None and len(train) == len(validation) and np.isfinite(train).any():
+        finite &= np.isfinite(train)
+    else:
         train = None
-    finite = np.isfinite(validation) if train is None else np.isfinite(validation) & np.isfinite(train)
-    if finite.all():
-        return _judge(validation, train)
-    broken = int(np.argmin(finite))
-    before = _judge(validation[:broken], None if train is None else train[:broken])
-    sentence = f"Diverged: the loss is not a finite number from epoch {broken + 1} on."
+    with np.errstate(all="ignore"):  # infinities and NaN answer False to every comparison below
+        if finite.all():
+            return _judge(validation, train)
+        broken = int(np.argmin(finite))
+        before = _judge(validation[:broken], None if train is None else train[:broken])
+    sentence = f"Diverged: the loss is not a finite number at epoch {broken + 1}."
     if before.epoch is not None:
-        sentence += f" Before that: {before.sentence[0].lower()}{before.sentence[1:]}"
-    return Onset(
-        "diverged", before.epoch, before.interval, before.severity, before.smallest_detectable_rise, sentence
-    )
+        sentence += f" Judged up to there: {before.sentence}"
+    return replace(before, status="diverged", sentence=sentence)
 
 
 def _judge(validation: Curve, train: Curve | None) -> Onset:
-    """Judge a finite curve."""
+    """Judge a finite curve; the training curve tells overfitting from a training that fails altogether."""
     epochs = len(validation)
     if epochs < SHORTEST_CURVE:
-        return Onset(
-            "too_short",
-            None,
-            None,
-            None,
-            None,
-            f"{epochs} epochs are too few to judge; {SHORTEST_CURVE} are needed.",
-        )
-    with np.errstate(all="ignore"):
-        smooth = _median_of_3(validation)
-        lowest = float(smooth.min())
-        best = int(np.argmax(smooth <= lowest + 0.001 * abs(lowest)))
-        noise = _noise(validation)
-        window = max(3, math.ceil(epochs / 10))
-        threshold = max(SMALLEST_RISE * abs(lowest), 2 * noise)
-        detectable = _percent(threshold, lowest)
-        after = epochs - 1 - best
-        rises = (
-            after >= EPOCHS_AFTER_MINIMUM
-            and float(np.median(smooth[-window:])) - lowest > threshold
-            and mann_kendall_z(validation[best + 1 :]) >= TREND_Z
-        )
-        if rises:
-            onset = best + 2 if best else 1
-            low = np.flatnonzero(smooth <= lowest + noise)
-            first, last = (int(low[0]) + 2 if low[0] else 1), min(int(low[-1]) + 2, epochs)
-            severity = _percent(float(np.median(smooth[-window:])) - lowest, lowest)
-            interval = (min(first, onset), max(last, onset))
-            fitted = train is None or float(np.median(train[-window:])) <= float(_median_of_3(train)[best])
-            return Onset(
-                "overfits" if fitted else "degrading",
-                onset,
-                interval,
-                severity,
-                detectable,
-                f"Overfits from epoch {onset} ({interval[0]}-{interval[1]})."
-                if fitted
-                else f"Both losses rise from epoch {onset} on: the training itself fails.",
+        sentence = f"Too short to judge: {epochs} epochs, at least {SHORTEST_CURVE} are needed."
+        return Onset("too_short", None, None, None, None, sentence)
+    valley = _valley_of(validation)
+    best = valley.best + 1
+    detectable = _percent(_detectable_rise(valley, epochs), valley.lowest)
+    if _rises(valley):
+        onset = best + 1 if best > 1 else 1
+        first, last = _interval(valley, onset)
+        severity = _percent(end_level(valley.curve) - valley.lowest, valley.lowest)
+        place = f"epoch {onset} (between {first} and {last})"
+        if train is not None and _rises(_valley_of(train, valley.best)):
+            status = "degrading"
+            sentence = (
+                f"Degrading, not overfitting: from {place} both losses rise; the training itself fails."
             )
-        peak = int(np.argmax(smooth[: best + 1] - np.minimum.accumulate(smooth[: best + 1])))
-        if best and _judge(validation[: peak + 1], None).status == "overfits":
-            return Onset(
-                "recovered",
-                None,
-                None,
-                None,
-                detectable,
-                f"The validation loss rose up to epoch {peak + 1}, then fell below its earlier minimum.",
-            )
-        if after < EPOCHS_AFTER_MINIMUM:
-            return Onset(
-                "inconclusive",
-                None,
-                None,
-                None,
-                detectable,
-                f"Still improving at epoch {best + 1} of {epochs}; train longer to see.",
-            )
-        return Onset(
-            "not_observed",
-            None,
-            None,
-            None,
-            detectable,
-            f"Not observed in {epochs} epochs; a rise of {detectable or 0:.0f} % would have been seen.",
-        )
+        else:
+            status, sentence = "overfits", f"Overfits: the validation loss rises from {place}."
+            if severity is not None:
+                sentence += f" It ends {severity:.0f} % above its lowest level."
+        return Onset(status, onset, (first, last), severity, detectable, sentence)
+    earlier = _best_before_a_passing_rise(validation[:best])
+    if earlier is not None:
+        status = "recovered"
+        sentence = f"Recovered: the loss rose after epoch {earlier}, then fell to a new low (epoch {best})."
+    elif epochs - best < EPOCHS_AFTER_MINIMUM:
+        status = "inconclusive"
+        sentence = f"Inconclusive: lowest at epoch {best} of {epochs}, still improving; train longer to see."
+    else:
+        status = "not_observed"
+        sentence = f"No overfitting observed in {epochs} epochs"
+        sentence += "." if detectable is None else f"; a rise of {detectable:.1f} % would have been seen."
+    return Onset(status, None, None, None, detectable, sentence)
+
+
+class _Valley(NamedTuple):
+    """A curve without spikes, its noise, its running means with their counts, and the index of the best epoch."""
+
+    curve: Curve
+    noise: float
+    means: Curve
+    counts: Curve
+    best: int
+
+    @property
+    def lowest(self) -> float:
+        return float(self.means[self.best])
+
+
+def _valley_of(losses: Curve, best: int | None = None) -> _Valley:
+    """The best epoch, unless given: of those that zigzags cannot tell from the minimum, the one of lowest mean."""
+    curve = without_spikes(losses)
+    noise, (means, counts) = noise_of(curve), running_means(curve)
+    if best is None:
+        near = np.flatnonzero(curve <= curve.min() + NEAR * zigzag(curve))
+        best = int(near[0]) + first_lowest(means[near[0] : near[-1] + 1])
+    return _Valley(curve, noise, means, counts, best)
+
+
+def _rises(valley: _Valley) -> bool:
+    """Does the curve end above its valley by more than a trifle, and by more than noise would make it?
+
+    Yes if it ends three times the noise above, or once and with a trend: the Mann-Kendall test on the epochs
+    after the best, its variance widened if their detrended values are significantly autocorrelated.
+    """
+    after = valley.curve[valley.best + 1 :]
+    rise = end_level(valley.curve) - valley.lowest
+    trifle = max(SMALLEST_RISE * abs(valley.lowest), valley.noise)
+    if len(after) < EPOCHS_AFTER_MINIMUM or not rise > trifle:
+        return False
+    return rise > CLEAR_RISE * valley.noise or mann_kendall_z(after) >= TREND_Z * widening(after)
+
+
+def _interval(valley: _Valley, onset: int) -> tuple[int, int]:
+    """First and last onset whose running mean is not clearly above the lowest (by standard errors of a mean)."""
+    error = valley.noise * np.sqrt(1 / valley.counts + 1 / valley.counts[valley.best])
+    low = np.flatnonzero(valley.means <= valley.lowest + VALLEY * error)
+    first = int(low[0]) + 2 if low[0] else 1
+    last = min(int(low[-1]) + 2, len(valley.curve))
+    return min(first, onset), max(last, onset)
+
+
+def _best_before_a_passing_rise(losses: Curve) -> int | None:
+    """The best epoch before a rise that the last of `losses`, a lower minimum, undid; None without such a rise."""
+    curve = without_spikes(losses)
+    peak = int(np.argmax(curve - np.minimum.accumulate(curve)))
+    if not SHORTEST_CURVE <= peak + 1 < len(losses):
+        return None
+    valley = _valley_of(losses[: peak + 1])
+    return valley.best + 1 if _rises(valley) else None
 
 
 def best_epoch(validation_nll: Losses) -> int | None:
@@ -190,32 +238,22 @@ def onset_over_seeds(onsets: Sequence[Onset], epochs: int) -> dict[str, object]:
     }
 
 
-def mann_kendall_z(values: Curve) -> float:
-    """The z of the Mann-Kendall trend test, tie-corrected (Mann 1945, Kendall 1975); 0 if undefined."""
-    n = len(values)
-    signs = np.sign(values[None, :] - values[:, None])
-    score = float(np.triu(signs, 1).sum())
-    ties = np.unique(values, return_counts=True)[1]
-    variance = (n * (n - 1) * (2 * n + 5) - float((ties * (ties - 1) * (2 * ties + 5)).sum())) / 18
-    return (score - math.copysign(1, score)) / math.sqrt(variance) if score and variance > 0 else 0.0
-
-
 def _as_curve(values: Losses) -> Curve:
-    return np.array([math.nan if value is None else float(value) for value in values], dtype=np.float64)
+    """As an array, times a power of two: no result depends on it, no sum of squares overflows or vanishes."""
+    curve = np.array([math.nan if value is None else float(value) for value in values], dtype=np.float64)
+    largest = np.abs(curve[np.isfinite(curve)]).max(initial=0.0)
+    return np.ldexp(curve, 400 - int(np.frexp(largest)[1]))
 
 
-def _median_of_3(values: Curve) -> Curve:
-    """Running median of three; the two ends stay as they are."""
-    smooth = values.copy()
-    if len(values) >= 3:
-        smooth[1:-1] = np.median(np.stack([values[:-2], values[1:-1], values[2:]]), axis=0)
-    return smooth
+def _detectable_rise(valley: _Valley, epochs: int) -> float:
+    """The rise (nats) that would be seen in 19 of 20 runs if it began half-way and went on steadily.
 
-
-def _noise(values: Curve) -> float:
-    """Standard deviation of one epoch's noise, from the differences after the first fifth (robust: MAD)."""
-    steps = np.diff(values[len(values) // 5 :])
-    return float(1.4826 * np.median(np.abs(steps - np.median(steps))) / math.sqrt(2))
+    Normal approximation of the Mann-Kendall test: z = rise sqrt(n) / (2 sqrt(pi) noise) with n epochs of rise,
+    to reach TREND_Z + 1.64; at most what needs no trend test. The end level wavers by about half the noise.
+    """
+    trend = 2 * math.sqrt(math.pi) * (TREND_Z + 1.64) * valley.noise / math.sqrt(epochs / 2)
+    clear = (CLEAR_RISE + 1) * valley.noise
+    return max(SMALLEST_RISE * abs(valley.lowest) + valley.noise, min(trend, clear))
 
 
 def _percent(part: float, whole: float) -> float | None:
