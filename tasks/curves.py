@@ -37,12 +37,13 @@ def running_means(curve: Curve) -> tuple[Curve, Curve]:
 def noise_of(curve: Curve, lags: int = 3) -> float:
     """Standard deviation of one epoch's noise, after the first fifth of the epochs.
 
-    From differences between epochs, robustly (median absolute deviation). Autocorrelated noise shows less of
-    itself in neighbouring epochs, so the largest of the estimates at lags 1 to 3 counts.
+    From second differences x[t-k] - 2 x[t] + x[t+k], in which a steady slope cancels and whose variance is six
+    times that of independent noise; robustly (median absolute value). Autocorrelated noise shows less of itself
+    in neighbouring epochs, so the largest of the estimates at lags k = 1 to 3 counts.
     """
     rest = curve[len(curve) // 5 :]
-    steps = [rest[lag:] - rest[:-lag] for lag in range(1, lags + 1)]
-    return max(float(1.4826 * np.median(np.abs(s - np.median(s)))) for s in steps) / math.sqrt(2)
+    bends = [rest[: -2 * k] - 2 * rest[k:-k] + rest[2 * k :] for k in range(1, lags + 1)]
+    return max(1.4826 * float(np.median(np.abs(bend))) for bend in bends) / math.sqrt(6)
 
 
 def zigzag(curve: Curve) -> float:
@@ -57,10 +58,11 @@ def zigzag(curve: Curve) -> float:
     return float(np.quantile(np.where(turns, np.minimum(np.abs(before), np.abs(after)), 0.0), 0.8))
 
 
-def first_lowest(values: Curve) -> int:
-    """Index of the minimum; the first of those equal up to rounding."""
+def lowest_of(values: Curve, takes_last: bool) -> int:
+    """Index of the minimum; the first or last of those equal up to rounding."""
     lowest = values.min()
-    return int(np.argmax(values <= lowest + 1e-9 * abs(lowest)))
+    equal = np.flatnonzero(values <= lowest + 1e-9 * abs(lowest))
+    return int(equal[-1] if takes_last else equal[0])
 
 
 def end_level(curve: Curve) -> float:

@@ -16,7 +16,7 @@ import numpy as np
 from tasks.curves import (
     Curve,
     end_level,
-    first_lowest,
+    lowest_of,
     mann_kendall_z,
     noise_of,
     running_means,
@@ -107,7 +107,7 @@ def _judge(validation: Curve, train: Curve | None) -> Onset:
         sentence = f"Recovered: the loss rose after epoch {earlier}, then fell to a new low (epoch {best})."
     elif epochs - best < EPOCHS_AFTER_MINIMUM:
         status = "inconclusive"
-        sentence = f"Inconclusive: lowest at epoch {best} of {epochs}, still improving; train longer to see."
+        sentence = f"Inconclusive: lowest at epoch {best} of {epochs}, too near the end; train longer to see."
     else:
         status = "not_observed"
         sentence = f"No overfitting observed in {epochs} epochs"
@@ -130,12 +130,16 @@ class _Valley(NamedTuple):
 
 
 def _valley_of(losses: Curve, best: int | None = None) -> _Valley:
-    """The best epoch, unless given: of those that zigzags cannot tell from the minimum, the one of lowest mean."""
+    """The best epoch, unless given: of those that zigzags cannot tell from the minimum, the one of lowest mean.
+
+    Of equals it is the last, after which the loss rises; but the first if the loss stays there to the end.
+    """
     curve = without_spikes(losses)
     noise, (means, counts) = noise_of(curve), running_means(curve)
     if best is None:
         near = np.flatnonzero(curve <= curve.min() + NEAR * zigzag(curve))
-        best = int(near[0]) + first_lowest(means[near[0] : near[-1] + 1])
+        first, end = int(near[0]), int(near[-1]) + 1
+        best = first + lowest_of(means[first:end], takes_last=end < len(curve))
     return _Valley(curve, noise, means, counts, best)
 
 
@@ -154,9 +158,14 @@ def _rises(valley: _Valley) -> bool:
 
 
 def _interval(valley: _Valley, onset: int) -> tuple[int, int]:
-    """First and last onset whose running mean is not clearly above the lowest (by standard errors of a mean)."""
+    """First and last onset after an epoch of lowest loss, or whose mean is not clearly above the lowest mean.
+
+    Clearly: by more than VALLEY standard errors of the difference of the two means.
+    """
     error = valley.noise * np.sqrt(1 / valley.counts + 1 / valley.counts[valley.best])
-    low = np.flatnonzero(valley.means <= valley.lowest + VALLEY * error)
+    low = np.flatnonzero(
+        (valley.means <= valley.lowest + VALLEY * error) | (valley.curve <= valley.curve.min())
+    )
     first = int(low[0]) + 2 if low[0] else 1
     last = min(int(low[-1]) + 2, len(valley.curve))
     return min(first, onset), max(last, onset)
@@ -164,6 +173,8 @@ def _interval(valley: _Valley, onset: int) -> tuple[int, int]:
 
 def _best_before_a_passing_rise(losses: Curve) -> int | None:
     """The best epoch before a rise that the last of `losses`, a lower minimum, undid; None without such a rise."""
+    if len(losses) <= SHORTEST_CURVE:
+        return None
     curve = without_spikes(losses)
     peak = int(np.argmax(curve - np.minimum.accumulate(curve)))
     if not SHORTEST_CURVE <= peak + 1 < len(losses):
@@ -241,8 +252,11 @@ def onset_over_seeds(onsets: Sequence[Onset], epochs: int) -> dict[str, object]:
 def _as_curve(values: Losses) -> Curve:
     """As an array, times a power of two: no result depends on it, no sum of squares overflows or vanishes."""
     curve = np.array([math.nan if value is None else float(value) for value in values], dtype=np.float64)
-    largest = np.abs(curve[np.isfinite(curve)]).max(initial=0.0)
-    return np.ldexp(curve, 400 - int(np.frexp(largest)[1]))
+    sizes = np.abs(curve[np.isfinite(curve) & (curve != 0)])
+    if len(sizes):  # the usual loss becomes about 1, unless the largest then would be too large
+        usual, largest = (int(np.frexp(size)[1]) for size in (np.median(sizes), sizes.max()))
+        curve = np.ldexp(curve, min(-usual, 1000 - largest))
+    return curve
 
 
 def _detectable_rise(valley: _Valley, epochs: int) -> float:
