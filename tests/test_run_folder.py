@@ -1,0 +1,89 @@
+"""The folder of a run: one for each, `latest`, and the run before."""
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks import files, runs
+
+NOON = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
+
+
+def test_names(tmp_path: Path) -> None:
+    """Folders sort by time and name the run; two runs of a name within a second get two folders."""
+    first, second = (runs.start_run(tmp_path, "mnist-dense", NOON) for _ in range(2))
+    assert first.name == "20260102T120000Z-mnist-dense"
+    assert second.name == "20260102T120000Z-mnist-dense-2"
+    assert (first / "trainings").is_dir()
+
+
+def test_locked_while_it_runs(tmp_path: Path) -> None:
+    """Housekeeping sees which runs go on: their folders are locked."""
+    folder = runs.start_run(tmp_path, "run", NOON)
+    with files.lock(folder, wait=False) as held:
+        assert not held
+
+
+def test_leftovers_of_killed_runs(tmp_path: Path) -> None:
+    """What a killed run left of a write goes when the next one starts."""
+    leftover = tmp_path / "runs" / "20260101T000000Z-killed" / "figures" / ".abc.tmp.png"
+    leftover.parent.mkdir(parents=True)
+    leftover.write_text("half")
+    runs.start_run(tmp_path, "run", NOON)
+    assert not leftover.exists()
+
+
+def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    """A folder that cannot be made is one line with the flag for another one."""
+    (tmp_path / "runs").write_text("a file where a folder should be")
+    with pytest.raises(files.UserError, match="--artifacts-dir"):
+        runs.start_run(tmp_path, "run", NOON)
+
+
+def test_latest(tmp_path: Path) -> None:
+    """`latest` leads to the newest run, also after a run was killed while changing it."""
+    (tmp_path / ".latest.tmp").symlink_to("nowhere")
+    for name in ("first", "second"):
+        folder = runs.start_run(tmp_path, name, NOON)
+        runs.point_latest_at(folder)
+        assert (tmp_path / "latest").resolve() == folder.resolve()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "runs"]
+
+
+def make_results(artifacts: Path, name: str, **changed: Any) -> Path:
+    """Write the results.json of a run as `compare` would."""
+    results = {
+        "status": "completed",
+        "provenance": {"deployment": None},
+        "dataset": {"digest": "mnist"},
+        **changed,
+    }
+    path = artifacts / "runs" / name / "results.json"
+    files.write_json(path, {**results, "digest": files.digest_of(results)})
+    return path
+
+
+def test_previous_run(tmp_path: Path) -> None:
+    """The run before is the newest that succeeded, of the same deployment and with the same data."""
+    make_results(tmp_path, "20260101-older")
+    expected = make_results(tmp_path, "20260102-newer").parent
+    make_results(tmp_path, "20260103-failed", status="failed")
+    make_results(tmp_path, "20260104-nightly", provenance={"deployment": "nightly"})
+    make_results(tmp_path, "20260105-fashion", dataset={"digest": "fashion"})
+    assert runs.previous_run(tmp_path, None, "mnist") == str(expected)
+    assert runs.previous_run(tmp_path, "weekly", "mnist") is None
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"status": "completed"}', None])
+def test_damaged_results(tmp_path: Path, damage: str | None, caplog: pytest.LogCaptureFixture) -> None:
+    """Damaged results, were it a single digit, are passed over with a warning that names them."""
+    expected = make_results(tmp_path, "20260101-sound").parent
+    damaged = make_results(tmp_path, "20260102-damaged", schema_version=1)
+    text = damaged.read_text().replace('"schema_version": 1', '"schema_version": 3')
+    damaged.write_text(text if damage is None else damage)
+    with caplog.at_level(logging.WARNING):
+        assert runs.previous_run(tmp_path, None, "mnist") == str(expected)
+    assert "20260102-damaged" in caplog.text
