@@ -110,7 +110,10 @@ def trainings(prefix: str) -> list[psutil.Process]:
 
 
 def test_scheduled_run(operation: Operation) -> None:
-    """A schedule creates runs by itself, and they complete; after all this the server's log holds no ERROR."""
+    """A schedule creates runs by itself, and they complete; after all this the server's log holds no ERROR.
+
+    But for "database is locked", which Prefect logs of SQLite on a busy machine, and tries again.
+    """
     tutorial = operation.deployment("tutorial")["id"]
     schedule = {
         "schedule": {
@@ -141,7 +144,9 @@ def test_scheduled_run(operation: Operation) -> None:
     run = operation.ended(first)
     assert run["state_type"] == "COMPLETED", run["state"]
     assert run["created_by"]["type"] == "SCHEDULE"
-    assert [line for line in operation.log.read_text().splitlines() if "ERROR" in line] == []
+    records = re.split(r"^(?=[\d:.]+ \| )", operation.log.read_text(), flags=re.MULTILINE)
+    errors = [record for record in records if "| ERROR " in record]
+    assert [error for error in errors if "database is locked" not in error] == []
 
 
 def test_password(tmp_path: Path) -> None:
