@@ -33,6 +33,7 @@ SMALLEST_RISE = 0.02  # of the minimum; a smaller rise does not matter, however 
 CLEAR_RISE = 3.0  # in units of the noise; a higher rise needs no trend test
 TREND_Z = 2.33  # one-sided 1 % point of the normal distribution
 NEAR = 3.0  # in zigzags; the best epoch is sought where the curve comes that near to its minimum
+UNDECIDED = ("inconclusive", "too_short")  # statuses that neither show an onset nor speak against one
 VALLEY = 1.25  # in standard errors; the interval holds the epochs whose mean is that near to the lowest
 
 
@@ -239,6 +240,8 @@ def onset_over_seeds(onsets: Sequence[Onset], epochs: int) -> dict[str, object]:
         sentence += f", median epoch {median:g}"
     if seen:
         sentence += f" ({seen[0]}-{seen[-1]})" if median is not None else f", at epochs {seen[0]}-{seen[-1]}"
+    if undecided := sum(onset.status in UNDECIDED for onset in onsets):
+        sentence += f"; {undecided} undecided"
     return {
         "observed": len(seen),
         "seeds": seeds,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tasks.markdown import DASH, escape
+from tasks.overfitting import UNDECIDED
 from tasks.wording import percent, percent_with_interval, points, span
 
 Training = dict[str, Any]
@@ -92,7 +93,7 @@ def onset(training: Training) -> str:
 
 
 def onset_over_seeds(model: Model) -> str:
-    """Return in how many seeds an onset was seen, and where."""
+    """Return in how many seeds an onset was seen, and where; and how many neither show one nor exclude it."""
     found = (model.get("aggregate") or {}).get("onset") or {}
     if not found:
         return DASH
@@ -101,6 +102,8 @@ def onset_over_seeds(model: Model) -> str:
         text += f", median epoch {found['median_epoch']:g}"
     if found.get("range"):
         text += f" ({found['range'][0]:g} to {found['range'][1]:g})"
+    if undecided := sum((found.get("status_counts") or {}).get(status, 0) for status in UNDECIDED):
+        text += f", {undecided} undecided"
     return text
 
 
