@@ -255,10 +255,9 @@ def onset_over_seeds(onsets: Sequence[Onset], epochs: int) -> dict[str, object]:
 def _as_curve(values: Losses) -> Curve:
     """As an array, times a power of two: no result depends on it, no sum of squares overflows or vanishes."""
     curve = np.array([math.nan if value is None else float(value) for value in values], dtype=np.float64)
-    sizes = np.abs(curve[np.isfinite(curve) & (curve != 0)])
-    if len(sizes):  # the usual loss becomes about 1, unless the largest then would be too large
-        usual, largest = (int(np.frexp(size)[1]) for size in (np.median(sizes), sizes.max()))
-        curve = np.ldexp(curve, min(-usual, 1000 - largest))
+    exponents = np.frexp(curve[np.isfinite(curve) & (curve != 0)])[1]
+    if len(exponents):  # the usual loss becomes about 1, unless the largest then would be too large
+        curve = np.ldexp(curve, min(-int(np.median(exponents)), 1000 - int(exponents.max())))
     return curve
 
 
