@@ -57,13 +57,12 @@ def mark_lost_runs(silence: timedelta = SILENCE) -> AutomationCore:
 
     A machine that dies takes run and worker along; without this the run would stay Running for ever.
     """
-    heartbeat = events("heartbeat")
     return AutomationCore(
         name=LOST,
         description="Heartbeats come every 180 s, unless PREFECT_FLOWS_HEARTBEAT_FREQUENCY says otherwise.",
         trigger=EventTrigger(
-            after=heartbeat,
-            expect=heartbeat | events("Completed", "Failed", "Cancelled", "Crashed", "TimedOut", "Paused"),
+            after=events("Running", "heartbeat"),
+            expect=events("heartbeat", "Completed", "Failed", "Cancelled", "Crashed", "TimedOut", "Paused"),
             posture=Posture.Proactive,
             threshold=1,
             within=silence,

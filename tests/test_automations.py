@@ -5,10 +5,15 @@ import queue
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
-from prefect_server import DEADLINE, Operation
+from prefect.events.schemas.automations import EventTrigger
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings.models.flows import FlowsSettings
+from prefect_server import DEADLINE, Operation, running, until
 
 from flows import automations
 
@@ -57,6 +62,36 @@ def test_notification(operation: Operation, receiver: tuple[str, "queue.Queue[di
     assert run["id"] in text
     for each in found:  # later runs of this server would call a receiver that is gone
         operation.ask("DELETE", f"/automations/{each['id']}")
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+def test_lost_run(operation: Operation, tmp_path: Path) -> None:
+    """A run whose process was killed, with no worker to tell of it, is marked Crashed for its silence."""
+    silence = timedelta(seconds=20)  # less than the pause between two heartbeats, to keep the test short
+    with temporary_settings({PREFECT_API_URL: operation.api_url}):
+        automations.put(automations.mark_lost_runs(silence))
+    flags = ["--models", "cnn", "--seeds", "8", "--epochs", "1000", "--train-samples", "5000"]
+    script = [sys.executable, "flows/mnist_pipeline.py", *flags, "--artifacts-dir", str(operation.artifacts)]
+    running_ones = {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}}
+    log = tmp_path / "script.log"
+    with running(script, operation.environment, log) as process:
+        [run] = until(lambda: operation.ask("POST", "/flow_runs/filter", running_ones), log)
+        process.kill()
+    run = operation.ended(lambda: operation.ask("GET", f"/flow_runs/{run['id']}"))
+    assert run["state_type"] == "CRASHED"
+    assert "Nothing was heard of this run for 20 s" in run["state"]["message"]
+    for each in operation.ask("POST", "/automations/filter", {}):
+        operation.ask("DELETE", f"/automations/{each['id']}")
+
+
+def test_a_heartbeat_is_a_sign_of_life() -> None:
+    """A run is lost when three heartbeats in a row are missing, and no end of the run was told either."""
+    trigger = automations.mark_lost_runs().trigger
+    assert isinstance(trigger, EventTrigger)
+    assert trigger.after == {"prefect.flow-run.Running", "prefect.flow-run.heartbeat"}
+    assert {"prefect.flow-run.heartbeat", "prefect.flow-run.Completed"} < trigger.expect
+    assert trigger.within == 3 * timedelta(seconds=FlowsSettings.model_fields["heartbeat_frequency"].default)
 
 
 def test_no_server(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
