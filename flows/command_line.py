@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import cyclopts
-from prefect import Flow
 from prefect.client.schemas.objects import State
 from prefect.exceptions import TerminationSignal
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -95,26 +94,32 @@ def prefect_server() -> Iterator[None]:
         yield
 
 
-def with_task_runner(parallel: int | None, dask: str | None, artifacts: Path) -> Flow[..., Any]:
-    """Return the flow with the task runner that the flags ask for."""
+@contextlib.contextmanager
+def task_runner(parallel: int | None, dask: str | None, artifacts: Path) -> Iterator[Any]:
+    """Yield the task runner that the flags ask for."""
     if parallel is not None:
-        if parallel < 1:
-            raise files.UserError(f"--parallel is {parallel}; expected 1 or more.")
         os.environ["MNIST_PIPELINE_PARALLEL"] = str(parallel)
     at_a_time = training.trainings_at_a_time()
     if dask is None:
-        return mnist_pipeline.with_options(task_runner=training.task_runner(at_a_time))
-    return mnist_pipeline.with_options(task_runner=dask_task_runner(dask, at_a_time, artifacts))
+        yield training.task_runner(at_a_time)
+        return
+    with dask_task_runner(dask, at_a_time, artifacts, str(PREFECT_API_URL.value())) as runner:
+        yield runner
 
 
 def run(parameters: dict[str, Any], parallel: int | None, dask: str | None) -> State[Any]:
     """Run the flow as the command line asks; return its final state."""
-    flow: Any = with_task_runner(parallel, dask, Path(parameters["artifacts_dir"] or ARTIFACTS).resolve())
+    if parallel is not None and parallel < 1:
+        raise files.UserError(f"--parallel is {parallel}; expected 1 or more.")
+    if parallel is not None and dask not in (None, "local"):
+        raise files.UserError("--parallel does not go with a scheduler's address: each worker there trains.")
+    artifacts = Path(parameters["artifacts_dir"] or ARTIFACTS).resolve()
     if not PREFECT_API_URL.value():
         for handler in console_handlers():
             handler.addFilter(is_for_a_person)
-    with prefect_server(), live_bars():
-        state: State[Any] = flow(**parameters, return_state=True)
+    bars = live_bars() if dask is None else contextlib.nullcontext()  # workers cannot draw into this process
+    with prefect_server(), task_runner(parallel, dask, artifacts) as runner, bars:
+        state: State[Any] = mnist_pipeline.with_options(task_runner=runner)(**parameters, return_state=True)
     return state
 
 

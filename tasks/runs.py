@@ -164,21 +164,24 @@ def dataset_section(run_folder: Path, prepared: PreparedData, pixel_scaling: str
 def failures(
     specs: list[dict[str, Any]], trainings: list[Any], evaluations: list[Any]
 ) -> list[dict[str, Any]]:
-    """Return the `failures` of results.json from the futures of all branches."""
-    return [
-        failure(spec, trained.state, evaluation.state)
-        for spec, trained, evaluation in zip(specs, trainings, evaluations, strict=True)
-        if not evaluation.state.is_completed()
-    ]
+    """Return the `failures` of results.json from the futures of all branches, which have ended."""
+    found = []
+    for spec, trained, evaluated in zip(specs, trainings, evaluations, strict=True):
+        for task, future in (("train", trained), ("evaluate", evaluated)):
+            if error := error_of(future):
+                text = files.explain(error)
+                found.append({"task": task, "model": spec["model"], "seed": spec["seed"], "error": text})
+                break  # an evaluation fails with its training
+    return found
 
 
-def failure(spec: dict[str, Any], trained: Any, evaluated: Any) -> dict[str, Any]:
-    """Return one entry of `failures` in results.json from the states of a branch's two tasks."""
-    failed = evaluated if trained.is_completed() else trained
-    task = "evaluate" if trained.is_completed() else "train"
-    error = failed.result(raise_on_failure=False)
-    text = files.explain(error) if isinstance(error, BaseException) else str(failed.message)
-    return {"task": task, "model": spec["model"], "seed": spec["seed"], "error": text}
+def error_of(future: Any) -> Exception | None:
+    """Return what a task raised or what else ended it, such as one Dask worker after another that died."""
+    try:
+        future.result()
+    except Exception as error:
+        return error
+    return None
 
 
 def what_failed(results: dict[str, Any], path: str) -> str:
