@@ -112,7 +112,7 @@ def trainings(prefix: str) -> list[psutil.Process]:
 def test_scheduled_run(operation: Operation) -> None:
     """A schedule creates runs by itself, and they complete; after all this the server's log holds no ERROR.
 
-    But for "database is locked", which Prefect logs of SQLite on a busy machine; the test on PostgreSQL allows none.
+    But for "database is locked", which Prefect logs of SQLite on a busy machine; that on PostgreSQL allows none.
     """
     tutorial = operation.deployment("tutorial")["id"]
     schedule = {
