@@ -15,6 +15,7 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
+from prefect.runtime import flow_run
 from prefect.states import Completed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
@@ -121,6 +122,12 @@ def follow(
     return outcome, epochs_done
 
 
+def has_begun(folder: Path, run_id: str | None) -> bool:
+    """Return whether the flow run has begun this training before: its log says so."""
+    log = folder / "log.txt"
+    return run_id is not None and log.exists() and run_id in log.read_text("utf-8", errors="replace")
+
+
 def train_network(
     spec: dict[str, Any],
     prepared: PreparedData,
@@ -128,9 +135,16 @@ def train_network(
     refresh: bool,
     timeout: float | None,
     report: ProgressReport,
+    run_id: str | None = None,
 ) -> Training:
-    """Return the training that `spec` describes, from the store if it is there."""
+    """Return the training that `spec` describes, from the store if it is there.
+
+    `run_id` is that of the flow run. When a Dask worker dies, the run asks again for what the worker knew: a
+    training that the run itself has begun is then gone on with, also after `refresh`, and not called reused.
+    """
     folder = storage.training_folder(artifacts, spec)
+    begun_by_this_run = has_begun(folder, run_id)
+    refresh = refresh and not begun_by_this_run
 
     def result(origin: str, reason: str) -> Training:
         key = files.digest_of(spec)
@@ -141,7 +155,10 @@ def train_network(
     try:
         if refresh:
             reason = "refresh was asked for"
-        elif files.read_record(folder / "training.json", spec=spec):
+        elif record := files.read_record(folder / "training.json", spec=spec):
+            if begun_by_this_run:
+                origin = "resumed" if record.get("resumed_after") else "trained"
+                return result(origin, "by this run; the Dask worker that did it has died since")
             return result("reused", "same data, network, settings, code and versions")
         else:
             reason = storage.why_not_reused(folder, spec)
@@ -150,6 +167,8 @@ def train_network(
     with files.lock(folder, wait=False) as held:
         if held:  # otherwise the process that trains has written the same text
             files.write_json(folder / "spec.json", spec)
+    with (folder / "log.txt").open("a", encoding="utf-8") as log:
+        log.write(f"Flow run {run_id}.\n")
     outcome, epochs_done = follow(folder, spec, prepared.path, refresh, timeout, report)
     if outcome == "complete":
         return result("reused", "another run has just trained it")
@@ -174,7 +193,9 @@ def train(
     """Train one network with one seed, or reuse the training if nothing that matters has changed."""
     report = ProgressReport(spec["model"], spec["seed"], spec["epochs"], get_run_logger())
     with report:
-        training = train_network(spec, prepared, Path(artifacts_dir), refresh, training_timeout, report)
+        training = train_network(
+            spec, prepared, Path(artifacts_dir), refresh, training_timeout, report, flow_run.id
+        )
     report.say(f"{training.origin}: {training.origin_reason}")
     if training.origin == "reused":
         return Completed(name="Cached", message=training.origin_reason, data=training)

@@ -59,6 +59,10 @@ def test_worker_that_dies(artifacts: Path, environment: dict[str, str], tmp_path
     assert script.returncode == 0, errors
     on_dask, locally = latest_results(artifacts), latest_results(elsewhere)
     assert on_dask["provenance"]["digest"] == locally["provenance"]["digest"]
+    assert {training["origin"] for training in on_dask["models"]["dense"]["trainings"]} <= {
+        "trained",
+        "resumed",
+    }
     assert "distributed.worker" not in errors
     assert not list(artifacts.glob(".shared-*"))
 

@@ -126,6 +126,17 @@ def test_reused(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> N
     assert (record.origin, record.origin_reason) == ("trained", "refresh was asked for")
 
 
+def test_again_in_the_same_run(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> None:
+    """What a run trained itself is not called reused, nor trained again for `refresh`, when Dask asks anew."""
+    started = process_does(READY + "say(event='done')")
+    assert train(spec, tmp_path, refresh=True, run_id="run 1")[0].origin == "trained"
+    files.write_record(storage.training_folder(tmp_path, spec) / "training.json", {"spec": spec}, [])
+    again, _ = train(spec, tmp_path, refresh=True, run_id="run 1")
+    assert (again.origin, len(started)) == ("trained", 1)
+    assert "worker" in again.origin_reason
+    assert [train(spec, tmp_path, run_id="run 2")[0].origin for _ in range(2)] == ["reused"] * 2
+
+
 def test_damaged(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> None:
     """A damaged training is not reused, and the reason names the file."""
     process_does(READY + "say(event='done')")
