@@ -91,10 +91,10 @@ def measure(trainings: int, parallel: int, dataset: Path, artifacts: Path) -> di
 
     run = (artifacts / "latest").resolve()
     specified = sorted(map(moment, artifacts.glob("trainings/*/spec.json")))
+    trained = sorted(map(moment, artifacts.glob("trainings/*/training.json")))
     evaluated = sorted(map(moment, run.glob("trainings/*.json")))
     results, report = run / "results.json", run / "report.md"
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    half = len(evaluated) // 2
     return {
         "trainings": trainings,
         "trainings_at_a_time": parallel,
@@ -103,10 +103,9 @@ def measure(trainings: int, parallel: int, dataset: Path, artifacts: Path) -> di
         "seconds": {
             "all": ended - before,
             "start until first training": specified[0] - before,
-            "trainings and evaluations": evaluated[-1] - specified[0],
-            "per training": (evaluated[-1] - specified[0]) / len(evaluated),
-            "per training, first half": (evaluated[half - 1] - specified[0]) / half,
-            "per training, second half": (evaluated[-1] - evaluated[half - 1]) / (len(evaluated) - half),
+            "trainings": trained[-1] - specified[0],
+            "evaluations that were left": evaluated[-1] - trained[-1],
+            "trainings and evaluations, each": (evaluated[-1] - specified[0]) / len(evaluated),
             "last evaluation until results.json": moment(results) - evaluated[-1],
             "report, figures": moment(run / "report.html") - moment(results),
             "Prefect artifacts, history, end": ended - moment(run / "report.html"),
@@ -155,6 +154,11 @@ def main() -> None:
         )
     from tasks import files
 
+    for group in ("seconds", "processor_seconds_per_training", "megabytes", "machine"):
+        measured[group] = {
+            name: round(value, 3) if isinstance(value, float) else value
+            for name, value in measured[group].items()
+        }
     kept = files.read_json(RESULTS) if RESULTS.exists() else []
     this = (measured["trainings"], measured["trainings_at_a_time"])
     others = [entry for entry in kept if (entry["trainings"], entry["trainings_at_a_time"]) != this]
