@@ -1,10 +1,8 @@
-"""`python flows/mnist_pipeline.py`: flags from the flow's signature, a server if there is none, an exit code."""
+"""`python flows/mnist_pipeline.py`: flags from the flow's signature, its closing lines, its exit code."""
 
 import contextlib
 import inspect
-import logging
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,20 +10,16 @@ from typing import Annotated, Any
 
 import cyclopts
 from prefect.client.schemas.objects import State
-from prefect.exceptions import TerminationSignal
-from prefect.settings import PREFECT_API_URL, temporary_settings
-from pydantic import ValidationError
+from prefect.settings import PREFECT_API_URL
 
 from flows.dask_runner import dask_task_runner
 from flows.mnist_pipeline import mnist_pipeline
-from flows.temporary_server import start_temporary_server, wait_until_healthy
+from flows.script import RUN_FAILED, prefect_server, reason, run_script
 from tasks import files, training
 from tasks.models import MODELS
-from tasks.progress import console_handlers, live_bars
+from tasks.progress import live_bars
 from tasks.storage import ARTIFACTS
-from tasks.training_process import TrainingFailedError
 
-USAGE_ERROR, RUN_FAILED = 2, 1
 KEPT = "Finished epochs are kept: the same command{} goes on from there."
 
 
@@ -64,36 +58,6 @@ def gate(words: list[str]) -> float | dict[str, float]:
     return limits["all"] if single else limits
 
 
-def complaint(error: cyclopts.CycloptsError) -> str:
-    """Return one line about a flag that cannot be taken: its value and what was expected."""
-    if isinstance(error.__cause__, ValidationError) and isinstance(error, cyclopts.ValidationError):
-        first = error.__cause__.errors()[0]
-        assert error.argument is not None
-        return f"{error.argument.name} is {first['input']!r}. {first['msg']}. See --help."
-    return f"{error} See --help."
-
-
-def is_for_a_person(record: logging.LogRecord) -> bool:
-    """Let what a person can mend be one line in the terminal; the UI keeps the traceback."""
-    error = record.exc_info[1] if record.exc_info else None
-    if isinstance(error, files.UserError | TrainingFailedError | OSError):
-        record.msg, record.args, record.exc_info, record.exc_text = files.explain(error), (), None, None
-    return not record.getMessage().startswith("View at http")  # a temporary server has no UI
-
-
-@contextlib.contextmanager
-def prefect_server() -> Iterator[None]:
-    """Use the configured Prefect server, or a temporary one while the block runs."""
-    if PREFECT_API_URL.value():
-        yield
-        return
-    api_url = start_temporary_server()
-    os.environ["PREFECT_API_URL"] = api_url  # for workers in other processes
-    with temporary_settings({PREFECT_API_URL: api_url}):
-        wait_until_healthy(api_url)
-        yield
-
-
 @contextlib.contextmanager
 def task_runner(parallel: int | None, dask: str | None, artifacts: Path) -> Iterator[Any]:
     """Yield the task runner that the flags ask for."""
@@ -114,9 +78,6 @@ def run(parameters: dict[str, Any], parallel: int | None, dask: str | None) -> S
     if parallel is not None and dask not in (None, "local"):
         raise files.UserError("--parallel does not go with a scheduler's address: each worker there trains.")
     artifacts = Path(parameters["artifacts_dir"] or ARTIFACTS).resolve()
-    if not PREFECT_API_URL.value():
-        for handler in console_handlers():
-            handler.addFilter(is_for_a_person)
     bars = live_bars() if dask is None else contextlib.nullcontext()  # workers cannot draw into this process
     with prefect_server(), task_runner(parallel, dask, artifacts) as runner, bars:
         state: State[Any] = mnist_pipeline.with_options(task_runner=runner)(**parameters, return_state=True)
@@ -142,43 +103,14 @@ def command(**flags: Any) -> int:
         print(line)
     if state.is_completed():
         return 0
-    error = state.result(raise_on_failure=False)
-    reason = files.explain(error) if isinstance(error, BaseException) else state.message
-    print(f"mnist-pipeline failed: {reason}", file=sys.stderr)
+    print(f"mnist-pipeline failed: {reason(state)}", file=sys.stderr)
     return RUN_FAILED
 
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    app = cyclopts.App(
-        name="mnist_pipeline.py",
-        help=inspect.getdoc(mnist_pipeline.fn),
-        version_flags=(),
-        default_parameter=cyclopts.Parameter(consume_multiple=True, negative=()),
-        result_action="return_value",
-        suppress_keyboard_interrupt=False,  # it is answered below
-    )
     command.__signature__ = signature()  # type: ignore[attr-defined]
     command.__doc__ = mnist_pipeline.fn.__doc__
-    app.default(command)
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        sys.exit(app(exit_on_error=False, print_error=False))
-    except cyclopts.CycloptsError as error:
-        print(f"mnist-pipeline: {complaint(error)}", file=sys.stderr)
-        sys.exit(USAGE_ERROR)
-    except files.UserError as error:
-        print(f"mnist-pipeline: {error}", file=sys.stderr)
-        sys.exit(USAGE_ERROR)
-    except TimeoutError as error:
-        print(f"mnist-pipeline: {error}", file=sys.stderr)
-        sys.exit(RUN_FAILED)
-    except (KeyboardInterrupt, TerminationSignal) as error:
-        number = getattr(error, "signal", signal.SIGINT)
-        advice = KEPT.format(" without --refresh" if "--refresh" in sys.argv else "")
-        print(f"mnist-pipeline was stopped. {advice}", file=sys.stderr)
-        sys.exit(128 + number)
-
-
-def _terminate(number: int, frame: object) -> None:
-    raise TerminationSignal(number)
+    run_script(
+        "mnist-pipeline", command, KEPT.format(" without --refresh" if "--refresh" in sys.argv else "")
+    )

@@ -57,10 +57,9 @@ def trainings_end_with_this() -> Iterator[None]:
         raise
 
 
-def start(folder: Path, data_path: str, refresh: bool) -> subprocess.Popen[str]:
-    """Start the training process; it is a group of its own, so that Ctrl-C reaches the flow first."""
-    command = [sys.executable, "-m", "tasks.fit", str(folder), data_path, *(["--refresh"] if refresh else [])]
-    environment = {
+def tensorflow_environment() -> dict[str, str]:
+    """Return the environment of a process that finds this project's modules and loads TensorFlow."""
+    return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
         "TF_CPP_MIN_LOG_LEVEL": "2",
@@ -68,10 +67,15 @@ def start(folder: Path, data_path: str, refresh: bool) -> subprocess.Popen[str]:
         "CUDA_VISIBLE_DEVICES": "-1",
         "HDF5_USE_FILE_LOCKING": "FALSE",  # it would wait for the lock of `atomic_write`
     }
+
+
+def start(folder: Path, data_path: str, refresh: bool) -> subprocess.Popen[str]:
+    """Start the training process; it is a group of its own, so that Ctrl-C reaches the flow first."""
+    command = [sys.executable, "-m", "tasks.fit", str(folder), data_path, *(["--refresh"] if refresh else [])]
     with (folder / "log.txt").open("ab") as log:
         return subprocess.Popen(
             command,
-            env=environment,
+            env=tensorflow_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
