@@ -18,9 +18,9 @@ SECONDS_BETWEEN_SCHEDULED_RUNS = 20
 
 
 def test_deployments(operation: Operation) -> None:
-    """The three deployments are there, each with its description, schedule and pool."""
+    """The four deployments are there, each with its description, schedule and pool."""
     deployments = {found["name"]: found for found in operation.ask("POST", "/deployments/filter", {})}
-    assert set(deployments) == {"nightly", "weekly-seeds", "tutorial"}
+    assert set(deployments) == {"nightly", "weekly-seeds", "tutorial", "handwriting"}
     schedules = {
         name: [(schedule["slug"], schedule["schedule"]["cron"]) for schedule in found["schedules"]]
         for name, found in deployments.items()
@@ -29,6 +29,7 @@ def test_deployments(operation: Operation) -> None:
         "nightly": [("nightly", "0 4 * * *")],
         "weekly-seeds": [("weekly", "0 6 * * 6")],
         "tutorial": [],
+        "handwriting": [],
     }
     assert all(found["description"] and found["tags"] for found in deployments.values())
     assert {found["work_pool_name"] for found in deployments.values()} == {"mnist-process"}

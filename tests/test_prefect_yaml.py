@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
+from prefect import Flow
 from prefect.cli.deploy._models import (
     ConcurrencyLimitSpec,
     DeploymentConfig,
@@ -18,11 +19,17 @@ from prefect.utilities.importtools import import_object
 from pydantic import BaseModel
 
 from flows.mnist_pipeline import mnist_pipeline
+from flows.recognize_digit import recognize_digit
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONTENT: dict[str, Any] = yaml.safe_load((PROJECT / "prefect.yaml").read_text())
 DEPLOYMENTS: dict[str, dict[str, Any]] = {each["name"]: each for each in CONTENT["deployments"]}
 each_deployment = pytest.mark.parametrize("deployment", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
+
+
+def flow_of(deployment: dict[str, Any]) -> Flow[..., Any]:
+    """Return the flow that a deployment runs."""
+    return recognize_digit if deployment["name"] == "handwriting" else mnist_pipeline
 
 
 def unknown(keys: Any, model: type[BaseModel]) -> set[str]:
@@ -32,9 +39,10 @@ def unknown(keys: Any, model: type[BaseModel]) -> set[str]:
 
 
 def test_prefect_reads_it() -> None:
-    """Prefect's own model takes the file and finds three deployments in it."""
+    """Prefect's own model takes the file and finds four deployments in it."""
     model = PrefectYamlModel.model_validate(CONTENT)
-    assert [deployment.name for deployment in model.deployments] == ["nightly", "weekly-seeds", "tutorial"]
+    names = [deployment.name for deployment in model.deployments]
+    assert names == ["nightly", "weekly-seeds", "tutorial", "handwriting"]
 
 
 def test_no_unknown_keys() -> None:
@@ -50,19 +58,19 @@ def test_no_unknown_keys() -> None:
 
 @each_deployment
 def test_entrypoint(deployment: dict[str, Any]) -> None:
-    """The entrypoint leads to the flow."""
+    """The entrypoint leads to the deployment's flow."""
     path, _, name = deployment["entrypoint"].partition(":")
-    assert inspect.getfile(mnist_pipeline.fn) == str(PROJECT / path)
-    assert import_object(f"{path.removesuffix('.py').replace('/', '.')}.{name}") is mnist_pipeline
+    flow = flow_of(deployment)
+    assert inspect.getfile(flow.fn) == str(PROJECT / path)
+    assert import_object(f"{path.removesuffix('.py').replace('/', '.')}.{name}") is flow
 
 
 @each_deployment
 def test_parameters(deployment: dict[str, Any]) -> None:
-    """The flow takes the parameters."""
-    taken = mnist_pipeline.validate_parameters(
-        deployment["parameters"]
-    )  # raises if one is unknown or out of bounds
-    assert deployment["parameters"].items() <= taken.items()
+    """The flow takes the parameters, once those are given that have no default."""
+    given = deployment["parameters"] | ({"images": ["7.png"]} if deployment["name"] == "handwriting" else {})
+    taken = flow_of(deployment).validate_parameters(given)  # raises if one is unknown or out of bounds
+    assert given.items() <= taken.items()
 
 
 @each_deployment
@@ -73,7 +81,7 @@ def test_described(deployment: dict[str, Any]) -> None:
 
 
 def test_schedules() -> None:
-    """What is scheduled names its time zone and its schedule, and runs one at a time; the tutorial is not."""
+    """What is scheduled names its time zone and its schedule, and runs one at a time; the others are not."""
     assert {name for name, each in DEPLOYMENTS.items() if each.get("schedules")} == {
         "nightly",
         "weekly-seeds",

@@ -1,0 +1,51 @@
+"""Read a person's handwriting: pictures of one digit each, answered by the networks of a run."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from tasks import recognition, storage
+from tasks.wording import counted
+
+
+def run_name() -> str:
+    """Return a name that says what the flow run does, such as "recognize-2-pictures"."""
+    return f"recognize-{counted(len(flow_run.parameters['images']), 'picture').replace(' ', '-')}"
+
+
+@flow(name="recognize-digit", flow_run_name=run_name)
+def recognize_digit(
+    images: Annotated[list[str], Field(min_length=1)],
+    run: str | None = None,
+    artifacts_dir: str | None = None,
+) -> State[Any]:
+    """Find the digit in each picture, and ask every network of a run which one it is.
+
+    Args:
+        images: PNG or JPEG files, each a photo, scan or drawing of one digit, dark on light or light on dark.
+        run: the folder of the run whose networks are asked; by default the latest.
+        artifacts_dir: where runs and answers are kept; by default `artifacts` in the project.
+    """
+    artifacts = Path(artifacts_dir or storage.ARTIFACTS).resolve()
+    run_folder = (Path(run) if run else artifacts / "latest").resolve()
+    networks = recognition.networks_of(run_folder)
+    folder = recognition.new_folder(artifacts, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{flow_run.name}")
+    pictures = recognition.prepare_pictures(images, str(folder))
+    said = recognition.ask_networks(pictures, networks)
+    path = recognition.answer(pictures, networks, said, str(run_folder))
+    if not pictures.errors:
+        return Completed(message=path, data=path)
+    reasons = " ".join(f"{images[place]}: {error}" for place, error in pictures.errors.items())
+    return Failed(message=f"{counted(len(pictures.errors), 'picture')} not answered. {reasons}", data=path)
+
+
+if __name__ == "__main__":
+    from flows.recognize_command_line import main
+
+    main()

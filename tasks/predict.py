@@ -1,0 +1,67 @@
+"""What networks say to pictures, in a process of its own: `python -m tasks.predict IMAGES FOLDER...`.
+
+IMAGES is an npz file with `images`, uint8 (n, 28, 28); each FOLDER holds a training. A network is loaded only
+if it is the file that its training wrote. Prints one line of JSON: {"probabilities": {FOLDER: n lists of ten}},
+or {"error": TEXT}. Logs go to stderr.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks import files
+from tasks.models import scale
+
+MODEL = "model.keras"
+
+
+def probabilities(folder: Path, images: npt.NDArray[np.uint8]) -> list[list[float]]:
+    """Return the probabilities (n, 10) that the network of a training gives images (n, 28, 28).
+
+    Raises UserError if the training is not there or damaged.
+    """
+    import keras
+
+    advice = "Run the pipeline again: it trains what is missing or damaged."
+    try:
+        record = files.read_record(folder / "training.json")
+    except files.DamagedError as error:
+        raise files.UserError(f"The training in {folder} is damaged: {error}. {advice}") from None
+    if record is None or MODEL not in record["files"]:
+        raise files.UserError(f"There is no finished training in {folder}. {advice}")
+    network = keras.saving.load_model(folder / MODEL, compile=False, safe_mode=True)
+    pixels = scale(images[..., np.newaxis], record["spec"]["pixel_scaling"])
+    values: list[list[float]] = np.asarray(network.predict(pixels, verbose=0), dtype=np.float64).tolist()
+    return values
+
+
+def main() -> None:
+    """Answer on stdout; exit code 1 after an error."""
+    parser = argparse.ArgumentParser(description="Ask trained networks; started by the flow recognize-digit.")
+    parser.add_argument("images", type=Path)
+    parser.add_argument("folders", type=Path, nargs="+")
+    arguments = parser.parse_args()
+    channel = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not mix with the answer
+    answer: dict[str, Any]
+    try:
+        with np.load(arguments.images, allow_pickle=False) as stored:
+            images = stored["images"]
+        answer = {
+            "probabilities": {str(folder): probabilities(folder, images) for folder in arguments.folders}
+        }
+    except Exception as error:
+        answer = {"error": files.explain(error)}
+    channel.write(json.dumps(answer) + "\n")
+    channel.close()
+    sys.exit("error" in answer)
+
+
+if __name__ == "__main__":
+    main()
