@@ -24,11 +24,14 @@ LOOKED_AT = 256  # pixels on the longer side of a picture in which the digit is 
 
 LEAST_CONTRAST = 0.08  # of the paper's brightness; the faintest pencil has more, unevenness of paper has less
 LEAST_SIGNAL = 6.0  # times the noise
+LEAST_RANGE = (
+    0.25  # of brightness, given to ink: on paper that is nearly black, a little noise would be much ink
+)
 LEAST_DIGIT = 8  # pixels: a smaller digit cannot be read
 OUTLINE = 0.25  # share of the stroke's darkness at which a digit ends; lower, and noise would belong to it
 SPECK = 0.02  # share of the largest piece's ink below which a piece is dirt
 THINNEST = 2.0  # MNIST pixels; 5 % of MNIST's digits have thinner strokes
-MARGIN = 0.25  # of the digit's longer side, around it, when it is looked at closely
+MARGIN = 0.5  # of the digit's longer side, around it: with less paper, its brightness is not known well
 
 
 @dataclass(frozen=True)
@@ -124,11 +127,11 @@ def evened_out(picture: Picture) -> Picture:
         off = np.abs(some_values - some_terms @ surface)
         weighted = some_terms.T / np.maximum(off, 0.01)
         surface = np.linalg.lstsq(weighted @ some_terms, weighted @ some_values, rcond=None)[0]
-    background: Picture = (terms @ surface).reshape(picture.shape).clip(0.05, 0.95)
+    background: Picture = (terms @ surface).reshape(picture.shape)
     difference: Picture = picture - background
-    if (difference**3).sum() < 0:
-        difference, background = -difference, 1 - background
-    return np.asarray(difference / (1 - background))
+    darker = (difference**3).sum() < 0
+    most = background if darker else 1 - background
+    return np.asarray((-difference if darker else difference) / np.maximum(most, LEAST_RANGE))
 
 
 def spread(values: Picture) -> float:
@@ -151,9 +154,8 @@ def with_neighbours(main: Mask, pieces: Mask, ink: Picture) -> Mask:
     numbers = np.arange(1, count + 1)
     masses = ndimage.sum_labels(ink, labels, numbers)
     distance = ndimage.distance_transform_edt(~main)
-    nearest = ndimage.minimum(distance, labels, numbers)
     reach = 0.2 * outline(main.astype(float), 0.5).longer_side
-    belongs = (nearest <= reach) & (masses >= SPECK * ink[main].sum())
+    belongs = np.isin(numbers, labels[distance <= reach]) & (masses >= SPECK * ink[main].sum())
     return np.isin(labels, numbers[belongs]) | main
 
 
