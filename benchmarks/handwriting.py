@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from handwriting_pictures import MNIST_KINDS, Labelled, drawn, enlarged, from_fonts
 from matplotlib.ft2font import FT2Font
+from PIL import ImageFont
 
 from tasks.files import UserError
 from tasks.handwriting import mnist_form
@@ -50,10 +51,18 @@ Array = npt.NDArray[Any]
 
 
 def fonts_of(packages: tuple[str, ...]) -> list[Path]:
-    """Return the font files of the installed ones of these Debian packages that have all ten digits."""
+    """Return the font files of the installed ones of these Debian packages that draw all ten digits."""
     done = subprocess.run(["dpkg-query", "-L", *packages], capture_output=True, text=True)
     paths = [Path(line) for line in done.stdout.splitlines() if line.lower().endswith((".ttf", ".otf"))]
-    return sorted(path for path in paths if set(b"0123456789") <= set(FT2Font(path).get_charmap()))
+    return sorted(path for path in paths if draws_digits(path))
+
+
+def draws_digits(font: Path) -> bool:
+    """Return whether a font has the ten digits, and ink in each."""
+    has = set(FT2Font(font).get_charmap())
+    return all(
+        ord(digit) in has and any(ImageFont.truetype(font, 50).getmask(digit)) for digit in "0123456789"
+    )
 
 
 def mnist_images(count: int, tuning: bool) -> tuple[Array, Array]:
@@ -131,6 +140,11 @@ def main() -> None:
         rows.append(cells)
         start += n
     print(table(["pictures", "n", "refused", *answers], rows))
+    of_fonts = seen[kind][1].reshape(len(fonts), -1)  # the last kind
+    for network, answer in answers.items():
+        shares = (answer[-of_fonts.size :].reshape(of_fonts.shape) == of_fonts).mean(axis=1)
+        worst = [f"{fonts[i].stem} {shares[i]:.0%}" for i in np.argsort(shares, kind="stable")[:6]]
+        print(f"\nFonts that {network} reads least: {', '.join(worst)}.")
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ def run_script(name: str, command: Callable[..., int], when_stopped: str = "") -
     app.default(command)
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        sys.exit(app(exit_on_error=False, print_error=False))
+        sys.exit(app(sys.argv[1:], exit_on_error=False, print_error=False))
     except cyclopts.CycloptsError as error:
         print(f"{name}: {complaint(error)}", file=sys.stderr)
         sys.exit(USAGE_ERROR)

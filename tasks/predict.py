@@ -26,8 +26,6 @@ def probabilities(folder: Path, images: npt.NDArray[np.uint8]) -> list[list[floa
 
     Raises UserError if the training is not there or damaged.
     """
-    import keras
-
     advice = "Run the pipeline again: it trains what is missing or damaged."
     try:
         record = files.read_record(folder / "training.json")
@@ -35,6 +33,8 @@ def probabilities(folder: Path, images: npt.NDArray[np.uint8]) -> list[list[floa
         raise files.UserError(f"The training in {folder} is damaged: {error}. {advice}") from None
     if record is None or MODEL not in record["files"]:
         raise files.UserError(f"There is no finished training in {folder}. {advice}")
+    import keras
+
     network = keras.saving.load_model(folder / MODEL, compile=False, safe_mode=True)
     pixels = scale(images[..., np.newaxis], record["spec"]["pixel_scaling"])
     values: list[list[float]] = np.asarray(network.predict(pixels, verbose=0), dtype=np.float64).tolist()

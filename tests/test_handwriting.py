@@ -17,9 +17,9 @@ SAME = 0.05  # mean difference of two forms, in parts of full ink; two different
 
 @pytest.fixture(scope="module")
 def digits(mnist: Path) -> NDArray[np.uint8]:
-    """The first 40 test images of MNIST."""
+    """The first 20 test images of MNIST."""
     with np.load(mnist) as data:
-        return np.asarray(data["x_test"][:40])
+        return np.asarray(data["x_test"][:20])
 
 
 def on_paper(digit: NDArray[np.uint8], side: int = 220, left: int = 40, top: int = 40) -> NDArray[np.float64]:
