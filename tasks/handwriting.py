@@ -13,6 +13,7 @@ from PIL import Image
 from scipy import ndimage
 
 from tasks.files import UserError
+from tasks.wording import counted
 
 Picture = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -53,24 +54,24 @@ def mnist_form(picture: Picture) -> npt.NDArray[np.uint8]:
 
     Raises UserError if there is nothing to be seen, or only something too small.
     """
-    searched, ratio = fitted(picture, min(1.0, LOOKED_AT / max(picture.shape)))
-    box = outline(digit_in(searched), OUTLINE)
-    if box.longer_side / ratio < LEAST_DIGIT:
+    ratio = min(1.0, LOOKED_AT / max(picture.shape))
+    box = outline(digit_in(scaled(picture, ratio)), OUTLINE)
+    if (pixels := round(box.longer_side / ratio)) < LEAST_DIGIT:
         raise UserError(
-            f"the digit is only {box.longer_side / ratio:.0f} pixels tall. Expected {LEAST_DIGIT} or more: "
-            "write it larger, or take the picture from nearer."
+            f"the digit is only {counted(pixels, 'pixel')} tall. Expected {LEAST_DIGIT} or more: write it larger, "
+            "or take the picture from nearer."
         )
     margin = MARGIN * box.longer_side
     top, left = (max(0, round((start - margin) / ratio)) for start in (box.top, box.left))
     bottom, right = (round((end + margin) / ratio) for end in (box.bottom, box.right))
-    close, _ = fitted(picture[top:bottom, left:right], FINE * DIGIT * ratio / box.longer_side)
+    close = scaled(picture[top:bottom, left:right], ratio * FINE * DIGIT / box.longer_side)
     return centred(shrunk(thick_enough(digit_in(close))))
 
 
-def fitted(picture: Picture, ratio: float) -> tuple[Picture, float]:
-    """Return the picture enlarged or reduced by `ratio`, at least one pixel each way, and the ratio."""
+def scaled(picture: Picture, ratio: float) -> Picture:
+    """Return the picture enlarged or reduced by `ratio`, at least one pixel each way."""
     height, width = (max(1, round(side * ratio)) for side in picture.shape)
-    return resized(picture, width, height), ratio
+    return resized(picture, width, height)
 
 
 def resized(picture: Picture, width: int, height: int, box: Box | None = None) -> Picture:
@@ -168,7 +169,7 @@ def outline(ink: Picture, level: float) -> Box:
 def thick_enough(ink: Picture) -> Picture:
     """Return the ink with strokes at least as thick as MNIST's thin ones: a fine pen would vanish in 20 pixels."""
     strokes = np.pad(ink, 2 * FINE)
-    mask = strokes > 0.5
+    mask = strokes > strokes.max() / 2
     # Across a stroke the distance to the paper rises to half its width and falls again: its mean is a quarter.
     width = 4 * ndimage.distance_transform_edt(mask)[mask].mean()
     unit = outline(strokes, OUTLINE).longer_side / DIGIT
