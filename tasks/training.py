@@ -59,11 +59,6 @@ def task_runner(at_a_time: int) -> TaskRunner[PrefectFuture[Any]]:
     return ThreadPoolTaskRunner(max_workers=at_a_time + 1)  # type: ignore[return-value]
 
 
-def resolve_precision(precision: str) -> str:
-    """Return the precision that "auto" stands for: float32, as long as nothing is shown for another."""
-    return "float32" if precision == "auto" else precision
-
-
 def follow(
     folder: Path,
     spec: dict[str, Any],
