@@ -7,8 +7,6 @@ The same flags and the same last line, JSON, as naive_keras.py and pytorch_netwo
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from tasks.arrays import content_digest, read_npz
 from tasks.dataset import prepare
 from tasks.models import MODELS
 from tasks.records import Dataset
+from tasks.training_process import start
 
 
 def main() -> None:
@@ -49,14 +48,13 @@ def main() -> None:
             folder = storage.training_folder(artifacts, spec)
             folder.mkdir(parents=True)
             files.write_json(folder / "spec.json", spec)
-            command = [sys.executable, "-m", "tasks.fit", str(folder), prepared.path]
-            with subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-            ) as fit:
-                assert fit.stdin is not None
-                fit.stdin.write("go\n")
-                fit.stdin.flush()
-                fit.wait()  # the pipe stays open: its end would end the training
+            process = start(folder, prepared.path, refresh=False)
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+            process.stdout.read()  # until the end; the other pipe stays open, its end would end the training
+            process.wait()
             record = files.read_json(folder / "training.json")
             results[name] = {
                 "epoch_seconds": record["epoch_seconds"],
