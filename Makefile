@@ -7,16 +7,19 @@ export DO_NOT_TRACK := 1
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: help run test test-faults check lock clean
+.PHONY: help install run test test-faults check lock clean
 .DELETE_ON_ERROR:
 
 help:
+	@echo "make install      create .venv; all others do it too when they need it"
 	@echo "make run          train the three networks on MNIST and write the report (artifacts/latest)"
 	@echo "make test         all tests"
 	@echo "make check        ruff and mypy"
 	@echo "make test-faults  the long fault tests: kills and damages at random points"
 	@echo "make lock         resolve requirements.lock anew (needs uv)"
 	@echo "make clean        remove .venv; artifacts stay"
+
+install: $(INSTALLED)
 
 run: $(INSTALLED)
 	@$(BIN)/python flows/mnist_pipeline.py $(ARGS)
