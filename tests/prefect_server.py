@@ -35,6 +35,7 @@ class Server:
     environment: dict[str, str]
     url: str
     log: Path
+    process: subprocess.Popen[bytes]
 
     @property
     def api_url(self) -> str:
@@ -157,7 +158,13 @@ def server(folder: Path, **settings: str) -> Iterator[Server]:
         "DO_NOT_TRACK": "1",
         **settings,
     }
-    log = folder / "server.log"
+    with serving(environment, url, folder / "server.log") as made:
+        yield made
+
+
+@contextlib.contextmanager
+def serving(environment: dict[str, str], url: str, log: Path) -> Iterator[Server]:
+    """A server with this environment and address while the block runs."""
     command = [PREFECT, "server", "start", "--host", "127.0.0.1", "--port", url.rsplit(":", 1)[1]]
     with running(command, environment, log) as process:
 
@@ -168,7 +175,7 @@ def server(folder: Path, **settings: str) -> Iterator[Server]:
             return False
 
         until(healthy, log)
-        yield Server(environment, url, log)
+        yield Server(environment, url, log, process)
 
 
 @contextlib.contextmanager
@@ -182,7 +189,7 @@ def operated(folder: Path, mnist: Path, **settings: str) -> Iterator[Operation]:
         made.prefect("deploy", "--all", "--no-prompt")
         worker = [PREFECT, "worker", "start", "--pool", POOL, "--limit", "2"]
         with running(worker, made.environment, folder / "worker.log"):
-            yield Operation(made.environment, made.url, made.log, artifacts)
+            yield Operation(made.environment, made.url, made.log, made.process, artifacts)
 
 
 @pytest.fixture(scope="session")
