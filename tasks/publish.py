@@ -1,7 +1,5 @@
 """A run in the Prefect UI: its artifacts. A key holds the same of every run, so its versions are a history."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +7,6 @@ import httpx
 from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.exceptions import PrefectException
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES
 
 from tasks.figures import COMPARISON
 from tasks.markdown import code, escape, paragraphs
@@ -29,54 +26,31 @@ def publish(run_folder: Path, results: Results, trend: Path) -> None:
     is a previous run, and `mnist-history`.
     """
     try:
-        upload(
-            create_markdown_artifact,
+        create_markdown_artifact(
             key="mnist-report",
             markdown=report_markdown(results, lambda shows, path: picture(shows, path, run_folder)),
             description="Test accuracy and overfitting onset of the networks",
         )
-        upload(
-            create_table_artifact,
-            key="mnist-results",
-            table=result_rows(results),
-            description="One row per network and seed",
+        create_table_artifact(
+            key="mnist-results", table=result_rows(results), description="One row per network and seed"
         )
         if results["gates"]:
-            upload(
-                create_table_artifact,
-                key="mnist-gates",
-                table=gate_rows(results),
-                description=gates_in_short(results),
+            create_table_artifact(
+                key="mnist-gates", table=gate_rows(results), description=gates_in_short(results)
             )
         if results["previous_run"]:
-            upload(
-                create_markdown_artifact,
+            create_markdown_artifact(
                 key="mnist-comparison",
                 markdown=previous_run(results),
                 description="What changed since the previous run, and whether accuracy did by more than chance",
             )
-        upload(
-            create_markdown_artifact,
+        create_markdown_artifact(
             key="mnist-history",
             markdown=history_markdown(trend),
             description="Test accuracy and overfitting onset over the runs",
         )
     except UPLOAD_ERRORS as error:
         get_run_logger().warning("The report is written, but Prefect did not take it: %s", error)
-
-
-def upload(create: Callable[..., Any], **artifact: Any) -> None:
-    """Create an artifact, also when the server is just being restarted.
-
-    Prefect's client is as patient once it has reached the server, but each artifact gets a new client.
-    """
-    for attempt in range(1, 1 + PREFECT_CLIENT_MAX_RETRIES.value()):
-        try:
-            create(**artifact)
-            return
-        except httpx.ConnectError:
-            time.sleep(2**attempt)
-    create(**artifact)
 
 
 def picture(shows: str, path: str, run_folder: Path) -> str:

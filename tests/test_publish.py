@@ -1,20 +1,18 @@
 """The artifacts of a run in Prefect, created with a stand-in for Prefect's API."""
 
 import copy
-import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from prefect.logging import disable_run_logger
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from synthetic import make_run
 
 from tasks import publish as publish_module
 from tasks.files import read_json
 from tasks.history import update_history
-from tasks.publish import gate_rows, gates_in_short, publish, result_rows, upload
+from tasks.publish import gate_rows, gates_in_short, publish, result_rows
 from tasks.report import write_report
 
 Results = dict[str, Any]
@@ -100,25 +98,8 @@ def test_failing_upload_is_a_warning(
         raise httpx.ConnectError("refused")
 
     monkeypatch.setattr(publish_module, "create_markdown_artifact", refuse)
-    with disable_run_logger(), temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+    with disable_run_logger():
         publish(run_folder, results, update_history(run_folder, results))
-
-
-def test_server_that_is_being_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An upload is tried again, after growing pauses, when the server cannot be reached, but not without end."""
-    answers, pauses = ["refused", "refused", "taken"], []
-    monkeypatch.setattr(time, "sleep", pauses.append)
-
-    def create(key: str) -> None:
-        if answers.pop(0) == "refused":
-            raise httpx.ConnectError(key)
-
-    upload(create, key="x")
-    assert (answers, pauses) == ([], [2, 4])
-    answers.extend(["refused"] * 3)
-    with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 2}), pytest.raises(httpx.ConnectError):
-        upload(create, key="x")
-    assert answers == []
 
 
 def test_failed_training_in_table(results: Results) -> None:
