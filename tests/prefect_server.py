@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -115,6 +116,16 @@ def until(look: Callable[[], Any], log: Path, deadline: float = DEADLINE) -> Any
             return seen
         time.sleep(0.5)
     raise TimeoutError(log.read_text())
+
+
+def trainings(prefix: str) -> list[psutil.Process]:
+    """Return the training processes whose folder begins like this."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if "tasks.fit" in words and Path(words[3]).name.startswith(prefix):
+            found.append(process)
+    return found
 
 
 def free_port() -> int:
