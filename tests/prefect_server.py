@@ -147,7 +147,7 @@ def running(command: list[str], environment: dict[str, str], log: Path) -> Itera
     finally:
         process.terminate()
         try:
-            process.wait(timeout=10)  # an idle worker may take a minute
+            process.wait(timeout=10)  # with a server that does not answer, a worker may take a minute
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
