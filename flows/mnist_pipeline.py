@@ -68,6 +68,7 @@ def mnist_pipeline(
     """
     started = datetime.now(UTC)
     parameters = dict(flow_run.parameters)
+    deployment_name = deployment.name  # asked of the server, which may be away later
     artifacts = Path(artifacts_dir or storage.ARTIFACTS).resolve()
     names = list(MODELS) if "all" in models else list(dict.fromkeys(models))
 
@@ -101,7 +102,7 @@ def mnist_pipeline(
     failures = runs.failures(specs, trainings, evaluations)
     header = {
         "parameters": parameters,
-        "provenance": runs.provenance(run_folder, started, parameters, specs),
+        "provenance": runs.provenance(run_folder, started, parameters, specs, deployment_name),
         "dataset": runs.dataset_section(run_folder, prepared, pixel_scaling),
         "models": {spec["model"]: {"epochs": spec["epochs"]} for spec in specs},
     }
@@ -111,7 +112,7 @@ def mnist_pipeline(
         [evaluation.result() for evaluation in evaluations if evaluation.state.is_completed()],
         failures,
         {"min_test_accuracy": min_test_accuracy, "max_accuracy_drop": max_accuracy_drop},
-        runs.previous_run(artifacts, deployment.name, data.digest),
+        runs.previous_run(artifacts, deployment_name, data.digest),
     )
     runs.point_latest_at(run_folder)
     path = report(results["path"])

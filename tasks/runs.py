@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from prefect.runtime import deployment, flow_run
+from prefect.runtime import flow_run
 
 from tasks import files
 from tasks.records import PreparedData
@@ -112,7 +112,11 @@ def processor() -> str:
 
 
 def provenance(
-    run_folder: Path, started: datetime, parameters: dict[str, Any], specs: list[dict[str, Any]]
+    run_folder: Path,
+    started: datetime,
+    parameters: dict[str, Any],
+    specs: list[dict[str, Any]],
+    deployment_name: str | None,
 ) -> dict[str, Any]:
     """Return where, when and with what the run was made, and how to repeat it. Call it inside the flow."""
     changes = git("status", "--porcelain")
@@ -130,7 +134,7 @@ def provenance(
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
         "flow_run_name": flow_run.name,
         "flow_run_id": flow_run.id,
-        "deployment": deployment.name,
+        "deployment": deployment_name,
         "command": command(parameters),
         "threads": THREADS,
         "trainings_at_a_time": trainings_at_a_time(),
