@@ -1,19 +1,39 @@
-"""Runs that are stopped, run into each other, or find a disk that takes nothing."""
+"""Runs that are stopped, run into each other, diverge, or find a disk that takes nothing."""
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pipeline_runs import DEADLINE, Run, checkpoints, results_of, temporary_files, wait_for
+from pipeline_runs import (
+    DEADLINE,
+    PROJECT,
+    Run,
+    checkpoints,
+    record_of,
+    results_of,
+    temporary_files,
+    wait_for,
+)
 
 pytestmark = pytest.mark.slow
 
 ENDLESS = ("--models", "dense", "cnn", "--train-samples", "500", "--epochs", "10000")
 SHORT = ("--models", "dense", "--train-samples", "500", "--epochs", "2")
+# No learning rate that the flow takes makes a loss infinite (10 does not), so here it takes any.
+DIVERGES = """
+import sys
+from flows import command_line
+command_line.mnist_pipeline = command_line.mnist_pipeline.with_options(validate_parameters=False)
+parameters = {"models": ["cnn"], "train_samples": 500, "epochs": 5, "learning_rate": 1e30}
+state = command_line.run({**parameters, "artifacts_dir": sys.argv[1]}, None, None)
+sys.exit(not state.is_completed())
+"""
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a disk")
 
 
@@ -46,18 +66,17 @@ def test_stopped_by_a_signal(
     assert max(checkpoints(artifacts).values()) >= 2
 
 
-def test_divergence(artifacts: Path, tmp_path: Path) -> None:
+def test_divergence(artifacts: Path) -> None:
     """A training that diverges is a result: the run completes, and its report says so."""
-    run = Run(
-        artifacts,
-        (*SHORT, "--learning-rate", "10", "--pixel-scaling", "none", "--epochs", "50"),
-        tmp_path / "log",
+    done = subprocess.run(
+        [sys.executable, "-c", DIVERGES, str(artifacts)], cwd=PROJECT, capture_output=True, text=True
     )
-    assert run.wait() == 0, run.output
-    (training,) = results_of(artifacts)["models"]["dense"]["trainings"]
-    assert training["diverged"], training["history"]
+    assert done.returncode == 0, done.stderr
+    (training,) = results_of(artifacts)["models"]["cnn"]["trainings"]
+    assert training["diverged"]
+    assert training["onset"]["status"] == "diverged"
     assert "diverged" in (artifacts / "latest" / "report.md").read_text()
-    assert "Traceback" not in run.output
+    assert "Traceback" not in done.stderr
 
 
 def test_timeout(artifacts: Path, tmp_path: Path) -> None:
@@ -86,28 +105,42 @@ def test_two_runs_at_once(artifacts: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def disk(tmp_path: Path, artifacts: Path) -> Iterator[Path]:
-    """A disk of 18 MB: prepared data has room, a training has not."""
+    """A small disk with the data set."""
     path = tmp_path / "disk"
     path.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=18m", "tmpfs", str(path)], check=True)
-    shutil.copytree(artifacts / "data", path / "data", symlinks=True)
-    yield path
-    subprocess.run(["umount", str(path)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100m", "tmpfs", str(path)], check=True)
+    try:
+        shutil.copytree(artifacts / "data", path / "data", symlinks=True)
+        yield path
+    finally:
+        subprocess.run(["umount", str(path)], check=True)
+
+
+def fill(path: Path) -> None:
+    """Write into a file until the disk is full."""
+    with contextlib.suppress(OSError), path.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"0" * 65_536)
 
 
 @root_only
 def test_full_disk(disk: Path, tmp_path: Path) -> None:
-    """A disk that is full in the midst of a training is named in one line; with space the run goes on."""
-    flags = ("--models", "cnn", "--train-samples", "500", "--epochs", "3")
+    """A disk that fills up in the midst of a training is named in one line; with space the run goes on."""
+    flags = ("--models", "cnn", "--train-samples", "500", "--epochs", "8")
     run = Run(disk, flags, tmp_path / "log")
+    assert wait_for(lambda: checkpoints(disk), pause=0.01)
+    fill(disk / "ballast")
     assert run.wait() == 1, run.output
-    assert "No space left on device" in run.output.splitlines()[-1]
+    assert f"No space left on device at {disk / 'runs'}" in run.output.splitlines()[-1]
     assert "Traceback" not in run.output
+    assert run.leftovers() == []
+    (disk / "ballast").unlink()
     kept = checkpoints(disk)
-    subprocess.run(["mount", "-o", "remount,size=100m", str(disk)], check=True)
     again = Run(disk, flags, tmp_path / "again.log")
     assert again.wait() == 0, again.output
-    assert results_of(disk)["models"]["cnn"]["trainings"][0]["origin"] == ("resumed" if kept else "trained")
+    (training,) = results_of(disk)["models"]["cnn"]["trainings"]
+    assert training["origin"] == "resumed"
+    assert [record_of(disk / "trainings" / name)["resumed_after"] for name in kept] == [list(kept.values())]
     assert temporary_files(disk) == []
 
 
