@@ -271,10 +271,8 @@ def test_damages(number: int, store: Path, digits: tuple[str, str], tmp_path: Pa
         print(json.dumps({"run": number, "damaged": str(path.relative_to(artifacts)), "found": found}))
     assert {path for path, _ in damaged} == {*reported, *harmless}
     assert bits_of(artifacts) == bits_of(store)
-    for path, before in damaged:
-        assert (
-            path.is_relative_to(artifacts / "runs") or path.suffix != ".npz" or means_the_same(path, before)
-        )
+    for path, before in damaged:  # a checkpoint that is made again has another name, because times differ
+        assert path.parent.name != "data" or means_the_same(path, before)
     for folder in artifacts.glob("trainings/*/"):
         assert files.read_record(folder / "training.json", spec=files.read_json(folder / "spec.json"))
     aside = [path for path in reported if path.is_relative_to(artifacts / "trainings")]
