@@ -28,7 +28,7 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest
 
 test-faults: $(INSTALLED)
-	MNIST_PIPELINE_LONG_FAULTS=1 $(BIN)/python -m pytest -m faults
+	MNIST_PIPELINE_LONG_FAULTS=1 $(BIN)/python -m pytest -m faults -rP
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -7,7 +7,6 @@ import os
 import platform
 import re
 import shlex
-import shutil
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -145,7 +144,7 @@ def provenance(
 def dataset_section(run_folder: Path, prepared: PreparedData, pixel_scaling: str) -> dict[str, Any]:
     """Keep the preview pictures in the run folder; return what results.json says about the data."""
     with files.atomic_write(run_folder / "images.npz") as temporary:
-        shutil.copyfile(prepared.images_path, temporary)
+        temporary.write_bytes(Path(prepared.images_path).read_bytes())
     dataset = prepared.dataset
     return {
         "name": dataset.name,
