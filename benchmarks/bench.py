@@ -108,11 +108,12 @@ def measure_epochs(rounds: int) -> dict[str, Any]:
     memory: dict[str, dict[str, float]] = {model: {} for model in EPOCHS}
     operations: dict[str, int] = {}
     peaks: dict[str, list[float]] = {"float32": [], "bfloat16": []}
+    commands = peers()
     for number in range(rounds):
         for precision, found in peaks.items():
             found.append(float(run([sys.executable, "-c", PEAK, precision])[0]))
         for model, epochs in EPOCHS.items():
-            for name, command in peers().items():
+            for name, command in commands.items():
                 line, _, used = run([*command, "--models", model, "--epochs", str(epochs)])
                 result = json.loads(line)[model]
                 seconds[model].setdefault(name, []).append(statistics.median(result["epoch_seconds"][1:]))
