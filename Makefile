@@ -7,7 +7,7 @@ export DO_NOT_TRACK := 1
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: help install run test test-faults check lock clean
+.PHONY: help install run test test-faults bench check lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make test         all tests"
 	@echo "make check        ruff and mypy"
 	@echo "make test-faults  the long fault tests: kills and damages at random points"
+	@echo "make bench        speed beside plain Keras and PyTorch (about an hour)"
 	@echo "make lock         resolve requirements.lock anew (needs uv)"
 	@echo "make clean        remove .venv; artifacts stay"
 
@@ -29,6 +30,9 @@ test: $(INSTALLED)
 
 test-faults: $(INSTALLED)
 	MNIST_PIPELINE_LONG_FAULTS=1 $(BIN)/python -m pytest -m faults -rP
+
+bench: $(INSTALLED)
+	@for what in epochs whole growth; do PYTHONPATH=. $(BIN)/python benchmarks/bench.py $$what || exit 1; done
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
