@@ -7,16 +7,20 @@ export DO_NOT_TRACK := 1
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: help run test test-faults check lock clean
+.PHONY: help install run test test-faults bench check lock clean
 .DELETE_ON_ERROR:
 
 help:
+	@echo "make install      create .venv; all others do it too when they need it"
 	@echo "make run          train the three networks on MNIST and write the report (artifacts/latest)"
 	@echo "make test         all tests"
 	@echo "make check        ruff and mypy"
 	@echo "make test-faults  the long fault tests: kills and damages at random points"
+	@echo "make bench        speed beside plain Keras and PyTorch (about an hour)"
 	@echo "make lock         resolve requirements.lock anew (needs uv)"
 	@echo "make clean        remove .venv; artifacts stay"
+
+install: $(INSTALLED)
 
 run: $(INSTALLED)
 	@$(BIN)/python flows/mnist_pipeline.py $(ARGS)
@@ -25,7 +29,10 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest
 
 test-faults: $(INSTALLED)
-	MNIST_PIPELINE_LONG_FAULTS=1 $(BIN)/python -m pytest -m faults
+	MNIST_PIPELINE_LONG_FAULTS=1 $(BIN)/python -m pytest -m faults -rP
+
+bench: $(INSTALLED)
+	@for what in epochs whole growth; do PYTHONPATH=. $(BIN)/python benchmarks/bench.py $$what || exit 1; done
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -2,8 +2,8 @@
 
     python benchmarks/onset.py
 
-Reads tests/data/onset_histories.npz (made by benchmarks/onset_histories.py), prints a table and writes
-benchmarks/results/onset.json. Seeds 0, 2, 4, ... are for tuning, the others held out
+Reads tests/data/onset_histories.npz (made by benchmarks/onset_histories.py) and the reference run, prints a table
+and writes benchmarks/results/onset.json. Seeds 0, 2, 4, ... are for tuning, the others held out
 (how strictly: docs/onset.md).
 Truth is fixed without any rule: the onset of a run is the epoch after the minimum of the median-of-3 of the mean
 curve of the *other* seeds; a setting overfits if its curve rises after that by more than two standard errors,
@@ -12,7 +12,7 @@ the minimum being located on one half of the seeds and the rise measured on the 
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,12 +21,13 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from tasks.curves import mann_kendall_z
-from tasks.files import write_json
+from tasks.files import read_json, write_json
 from tasks.overfitting import find_onset
 
 Curve = NDArray[np.float64]
 ROOT = Path(__file__).resolve().parents[1]
 HISTORIES = ROOT / "tests" / "data" / "onset_histories.npz"
+REFERENCE = ROOT / "artifacts" / "reference" / "results.json"
 RESULTS = ROOT / "benchmarks" / "results" / "onset.json"
 AFTER = 10  # epochs after the onset from which on a verdict is demanded
 SIMULATED = 100  # curves for each kind
@@ -100,13 +101,28 @@ def real_runs(first_seed: int) -> dict[str, list[Run]]:
             if name == key:
                 continue
             curves, train = data[key].astype(np.float64), data[f"{name}_train"].astype(np.float64)
-            rising, seeds = overfits(curves), len(curves)
-            settings[name] = []
-            for seed in range(first_seed, seeds, 2):
-                others = curves[np.arange(seeds) != seed].mean(axis=0)
-                onset = int(np.argmin(median_of_3(others))) + 2 if rising else None
-                settings[name].append(Run(curves[seed], train[seed], onset))
+            settings[name] = runs_of(curves, train, range(first_seed, len(curves), 2))
     return settings
+
+
+def runs_of(validation: Curve, train: Curve, seeds: Iterable[int]) -> list[Run]:
+    """The runs of these seeds, with their true onset; both curves are (all seeds, epochs)."""
+    rising, runs = overfits(validation), []
+    for seed in seeds:
+        others = validation[np.arange(len(validation)) != seed].mean(axis=0)
+        onset = int(np.argmin(median_of_3(others))) + 2 if rising else None
+        runs.append(Run(validation[seed], train[seed], onset))
+    return runs
+
+
+def pipeline_runs() -> dict[str, list[Run]]:
+    """All seeds of each network of the reference run."""
+    networks = {}
+    for name, model in read_json(REFERENCE)["models"].items():
+        histories = [training["history"] for training in model["trainings"]]
+        validation, train = (np.array([h[key] for h in histories]) for key in ("val_nll", "train_nll"))
+        networks[name] = runs_of(validation, train, range(len(validation)))
+    return networks
 
 
 def simulated_runs(first_seed: int) -> dict[str, list[Run]]:
@@ -211,6 +227,11 @@ def main() -> None:
                 for name, row in entry[source].items():
                     print(rule_name, half, source, name, line(row), sep=" | ", flush=True)
             results.setdefault(rule_name, {})[half] = entry
+        results[rule_name]["reference run"] = {
+            name: score(runs, rule) for name, runs in pipeline_runs().items()
+        }
+        for name, row in results[rule_name]["reference run"].items():
+            print(rule_name, "reference run", name, line(row), sep=" | ", flush=True)
     RESULTS.parent.mkdir(exist_ok=True)
     write_json(RESULTS, results)
 

@@ -58,7 +58,7 @@ def mnist_pipeline(
         validation_split: the share of the training images, at their end, that is kept for validation.
         learning_rate: of the Adam optimizer.
         pixel_scaling: "unit" divides pixels by 255; "none" leaves 0..255, as the tutorial's code did.
-        precision: of the arithmetic; "auto" is float32.
+        precision: of the arithmetic; "auto" is bfloat16 where it is faster and known not to change the results.
         train_samples: train on this many images, drawn evenly over the classes; by default on all.
         training_timeout: seconds after which a training is ended.
         min_test_accuracy: the run fails if a network's test accuracy is below this (0 to 1), or one per network.
@@ -68,6 +68,7 @@ def mnist_pipeline(
     """
     started = datetime.now(UTC)
     parameters = dict(flow_run.parameters)
+    deployment_name = deployment.name  # asked of the server, which may be away later
     artifacts = Path(artifacts_dir or storage.ARTIFACTS).resolve()
     names = list(MODELS) if "all" in models else list(dict.fromkeys(models))
 
@@ -83,7 +84,7 @@ def mnist_pipeline(
         batch_size=batch_size,
         learning_rate=learning_rate,
         pixel_scaling=pixel_scaling,
-        precision=training.resolve_precision(precision),
+        precision=precision,
         threads=training.THREADS,
     )
     with trainings_end_with_this():
@@ -101,7 +102,7 @@ def mnist_pipeline(
     failures = runs.failures(specs, trainings, evaluations)
     header = {
         "parameters": parameters,
-        "provenance": runs.provenance(run_folder, started, parameters, specs),
+        "provenance": runs.provenance(run_folder, started, parameters, specs, deployment_name),
         "dataset": runs.dataset_section(run_folder, prepared, pixel_scaling),
         "models": {spec["model"]: {"epochs": spec["epochs"]} for spec in specs},
     }
@@ -111,7 +112,7 @@ def mnist_pipeline(
         [evaluation.result() for evaluation in evaluations if evaluation.state.is_completed()],
         failures,
         {"min_test_accuracy": min_test_accuracy, "max_accuracy_drop": max_accuracy_drop},
-        runs.previous_run(artifacts, deployment.name, data.digest),
+        runs.previous_run(artifacts, deployment_name, data.digest),
     )
     runs.point_latest_at(run_folder)
     path = report(results["path"])

@@ -25,14 +25,17 @@ class Network:
         self.model: keras.Model = MODELS[spec["model"]].build()
         self.optimizer = keras.optimizers.Adam(spec["learning_rate"])
         self.optimizer.build(self.model.trainable_variables)
-        # Losses come from the values before softmax: the logarithm of a float32 probability that has become 0
-        # is infinite, that of the softmax itself is not.
-        features = keras.Model(self.model.inputs, self.model.layers[-1].input)
-        output = self.model.layers[-1]
+        *hidden, output = self.model.layers
 
         def logits(images: Any, training: bool) -> Any:
-            values = tf.cast(features(images, training=training), tf.float32)
-            return tf.matmul(values, output.kernel) + output.bias
+            """Return the values before softmax: a float32 probability that has become 0 has no logarithm."""
+            values = images
+            for layer in hidden:
+                if training and isinstance(layer, keras.layers.Dropout) and layer.rate == 0.5:
+                    values = drop_half(values, layer.seed_generator.next())
+                else:
+                    values = layer(values, training=training)
+            return tf.matmul(tf.cast(values, tf.float32), output.kernel) + output.bias
 
         self.train = self._train_function(logits, xla=spec["xla"])
         self.predict = self._predict_function(logits, spec["pixel_scaling"])
@@ -86,6 +89,23 @@ class Network:
             if hasattr(layer, "seed_generator"):
                 generator = np.random.default_rng([seed, epoch, number])
                 layer.seed_generator.state.assign(generator.integers(2**32, size=2, dtype=np.uint32))
+
+
+def drop_half(values: Any, seed: Any) -> Any:
+    """Set half of the values to 0, chosen at random, and double the others: what Keras's Dropout(0.5) does.
+
+    Keras draws 32 random bits for each value and compares; for one half, one bit is enough. `seed` is a pair
+    of integers, as a Keras seed generator gives it.
+    """
+    import tensorflow as tf
+
+    count = tf.size(values)
+    words = tf.random.stateless_uniform(
+        [(count + 31) // 32, 1], seed, minval=None, maxval=None, dtype=tf.int32
+    )
+    bits = tf.bitwise.bitwise_and(tf.bitwise.right_shift(words, tf.range(32)), 1)
+    twice_or_not = tf.cast(2 * tf.reshape(bits, [-1])[:count], values.dtype)
+    return values * tf.reshape(twice_or_not, tf.shape(values))
 
 
 def nll_and_accuracy(log_probabilities: Array, labels: Array) -> tuple[float, float]:

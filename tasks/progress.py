@@ -12,11 +12,13 @@ import httpx
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.exceptions import PrefectException
 from prefect.logging.handlers import PrefectConsoleHandler
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
-SECONDS_BETWEEN_UPDATES = 3.0  # of the progress artifact: each is a request to the server
+# Each update of the progress artifact is a request to the server; a training that is over sooner has none.
+SECONDS_BETWEEN_UPDATES = 3.0
 bars: Progress | None = None  # the live display of this process, if there is one
 
 
@@ -74,7 +76,7 @@ class ProgressReport:
         self.name, self.epochs, self.logger = f"{model} seed {seed}", epochs, logger
         self.key = f"progress-{model}-{seed}".replace("_", "-")
         self.artifact: UUID | None = None
-        self.updated = 0.0
+        self.updated: float | None = None
         self.bar = bars.add_task(self.name, total=epochs, figures="", start=False) if bars else None
 
     def __enter__(self) -> "ProgressReport":
@@ -122,20 +124,23 @@ class ProgressReport:
         self._update_artifact_at_times(message["epoch"])
 
     def _update_artifact_at_times(self, epochs_done: float) -> None:
-        if time.monotonic() - self.updated > SECONDS_BETWEEN_UPDATES:
-            self.updated = time.monotonic()
+        now = time.monotonic()
+        if self.updated is None:
+            self.updated = now
+        elif now - self.updated > SECONDS_BETWEEN_UPDATES:
+            self.updated = now
             self._update_artifact(min(100.0, 100 * epochs_done / self.epochs))
 
     def _update_artifact(self, percent: float) -> None:
+        """Write the progress artifact, if the server is there: nobody waits for that while a network trains."""
         try:
-            if self.artifact:
-                update_progress_artifact(self.artifact, percent)
-            else:
-                created = create_progress_artifact(percent, key=self.key, description=self.name)
-                self.artifact = (
-                    created if isinstance(created, UUID) else None
-                )  # sync here; its type says both
-        except (httpx.HTTPError, PrefectException) as error:
+            with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+                if self.artifact:
+                    update_progress_artifact(self.artifact, percent)
+                else:
+                    created = create_progress_artifact(percent, key=self.key, description=self.name)
+                    self.artifact = created if isinstance(created, UUID) else None  # its type says both
+        except (httpx.HTTPError, PrefectException, RuntimeError) as error:
             self.logger.debug("The progress artifact could not be written: %s", error)
 
 

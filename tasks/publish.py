@@ -72,16 +72,21 @@ def result_rows(results: Results) -> list[dict[str, Any]]:
                 {
                     "network": name,
                     "seed": training["seed"],
-                    "test accuracy": test.get("accuracy"),
+                    "test accuracy": rounded(test.get("accuracy"), 4),
                     "95 % interval": f"{interval[0]:.4f} to {interval[1]:.4f}" if interval else None,
-                    "test NLL": test.get("nll"),
+                    "test NLL": rounded(test.get("nll"), 4),
                     "onset": onset(training) if training in have_results else "failed",
                     "best epoch": training.get("best_epoch"),
-                    "seconds": training.get("seconds"),
+                    "seconds": rounded(training.get("seconds"), 1),
                     "origin": training.get("origin"),
                 }
             )
     return rows
+
+
+def rounded(number: float | None, digits: int) -> float | None:
+    """Return a number for reading; None stays None."""
+    return None if number is None else round(number, digits)
 
 
 def gate_rows(results: Results) -> list[dict[str, Any]]:
@@ -92,7 +97,7 @@ def gate_rows(results: Results) -> list[dict[str, Any]]:
             "gate": gate["name"],
             "network": gate["model"],
             "limit": gate["limit"],
-            "observed": gate["observed"],
+            "observed": rounded(gate["observed"], 6),  # of a million images each still counts
             "message": gate["message"],
         }
         for gate in sorted(results["gates"], key=lambda gate: bool(gate["passed"]))

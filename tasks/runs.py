@@ -7,14 +7,13 @@ import os
 import platform
 import re
 import shlex
-import shutil
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psutil
-from prefect.runtime import deployment, flow_run
+from prefect.runtime import flow_run
 
 from tasks import files
 from tasks.records import PreparedData
@@ -112,7 +111,11 @@ def processor() -> str:
 
 
 def provenance(
-    run_folder: Path, started: datetime, parameters: dict[str, Any], specs: list[dict[str, Any]]
+    run_folder: Path,
+    started: datetime,
+    parameters: dict[str, Any],
+    specs: list[dict[str, Any]],
+    deployment_name: str | None,
 ) -> dict[str, Any]:
     """Return where, when and with what the run was made, and how to repeat it. Call it inside the flow."""
     changes = git("status", "--porcelain")
@@ -130,7 +133,7 @@ def provenance(
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
         "flow_run_name": flow_run.name,
         "flow_run_id": flow_run.id,
-        "deployment": deployment.name,
+        "deployment": deployment_name,
         "command": command(parameters),
         "threads": THREADS,
         "trainings_at_a_time": trainings_at_a_time(),
@@ -141,7 +144,7 @@ def provenance(
 def dataset_section(run_folder: Path, prepared: PreparedData, pixel_scaling: str) -> dict[str, Any]:
     """Keep the preview pictures in the run folder; return what results.json says about the data."""
     with files.atomic_write(run_folder / "images.npz") as temporary:
-        shutil.copyfile(prepared.images_path, temporary)
+        temporary.write_bytes(Path(prepared.images_path).read_bytes())
     dataset = prepared.dataset
     return {
         "name": dataset.name,

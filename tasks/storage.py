@@ -9,6 +9,7 @@ from typing import Any
 
 from tasks import files
 from tasks.models import MODELS
+from tasks.precision import resolve_precision
 
 PROJECT = Path(__file__).resolve().parent.parent
 ARTIFACTS = PROJECT / "artifacts"
@@ -70,11 +71,17 @@ def specification(
 
 
 def specifications(
-    models: Iterable[str], seeds: Iterable[int], data_digest: str, **settings: Any
+    models: Iterable[str], seeds: Iterable[int], data_digest: str, *, precision: str, **settings: Any
 ) -> list[dict[str, Any]]:
-    """Return the specification of each model with each seed; `settings` as for `specification`."""
+    """Return the specification of each model with each seed; `precision` may be "auto".
+
+    Other `settings` as for `specification`.
+    """
     # Digesting the code takes tens of milliseconds: once per model, not once per seed.
-    of_models = [specification(model, 0, data_digest, **settings) for model in models]
+    of_models = [
+        specification(model, 0, data_digest, precision=resolve_precision(precision, model), **settings)
+        for model in models
+    ]
     return [{**of_model, "seed": seed} for of_model in of_models for seed in dict.fromkeys(seeds)]
 
 

@@ -59,11 +59,6 @@ def task_runner(at_a_time: int) -> TaskRunner[PrefectFuture[Any]]:
     return ThreadPoolTaskRunner(max_workers=at_a_time + 1)  # type: ignore[return-value]
 
 
-def resolve_precision(precision: str) -> str:
-    """Return the precision that "auto" stands for: float32, as long as nothing is shown for another."""
-    return "float32" if precision == "auto" else precision
-
-
 def follow(
     folder: Path,
     spec: dict[str, Any],
@@ -128,6 +123,21 @@ def has_begun(folder: Path, run_id: str | None) -> bool:
     return run_id is not None and log.exists() and run_id in log.read_text("utf-8", errors="replace")
 
 
+def keep_specification(folder: Path, spec: dict[str, Any], report: ProgressReport) -> None:
+    """Write what to train to the training's folder; say so if something else is there."""
+    path = folder / "spec.json"
+    with files.lock(folder, wait=False) as held:
+        if not held:
+            return  # the process that trains has written the same text
+        if path.exists():
+            with contextlib.suppress(ValueError):
+                if files.read_json(path) == spec:
+                    return
+            kept = files.set_aside(path, folder.parent.parent / "damaged")
+            report.warn(f"{folder.name}/spec.json is damaged; it is kept as {kept}. It is made again.")
+        files.write_json(path, spec)
+
+
 def train_network(
     spec: dict[str, Any],
     prepared: PreparedData,
@@ -145,6 +155,8 @@ def train_network(
     folder = storage.training_folder(artifacts, spec)
     begun_by_this_run = has_begun(folder, run_id)
     refresh = refresh and not begun_by_this_run
+
+    keep_specification(folder, spec, report)
 
     def result(origin: str, reason: str) -> Training:
         key = files.digest_of(spec)
@@ -164,9 +176,6 @@ def train_network(
             reason = storage.why_not_reused(folder, spec)
     except files.DamagedError as error:  # the training process sets the file aside
         reason = f"the kept training is damaged: {error}"
-    with files.lock(folder, wait=False) as held:
-        if held:  # otherwise the process that trains has written the same text
-            files.write_json(folder / "spec.json", spec)
     with (folder / "log.txt").open("a", encoding="utf-8") as log:
         log.write(f"Flow run {run_id}.\n")
     outcome, epochs_done = follow(folder, spec, prepared.path, refresh, timeout, report)

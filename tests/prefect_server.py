@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -35,6 +36,7 @@ class Server:
     environment: dict[str, str]
     url: str
     log: Path
+    process: subprocess.Popen[bytes]
 
     @property
     def api_url(self) -> str:
@@ -116,6 +118,16 @@ def until(look: Callable[[], Any], log: Path, deadline: float = DEADLINE) -> Any
     raise TimeoutError(log.read_text())
 
 
+def trainings(prefix: str) -> list[psutil.Process]:
+    """Return the training processes whose folder begins like this."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if "tasks.fit" in words and Path(words[3]).name.startswith(prefix):
+            found.append(process)
+    return found
+
+
 def free_port() -> int:
     """Return a port of 127.0.0.1 that nobody uses at the moment."""
     with socket.socket() as probe:
@@ -135,7 +147,7 @@ def running(command: list[str], environment: dict[str, str], log: Path) -> Itera
     finally:
         process.terminate()
         try:
-            process.wait(timeout=10)  # an idle worker may take a minute
+            process.wait(timeout=10)  # with a server that does not answer, a worker may take a minute
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -157,7 +169,13 @@ def server(folder: Path, **settings: str) -> Iterator[Server]:
         "DO_NOT_TRACK": "1",
         **settings,
     }
-    log = folder / "server.log"
+    with serving(environment, url, folder / "server.log") as made:
+        yield made
+
+
+@contextlib.contextmanager
+def serving(environment: dict[str, str], url: str, log: Path) -> Iterator[Server]:
+    """A server with this environment and address while the block runs."""
     command = [PREFECT, "server", "start", "--host", "127.0.0.1", "--port", url.rsplit(":", 1)[1]]
     with running(command, environment, log) as process:
 
@@ -168,7 +186,7 @@ def server(folder: Path, **settings: str) -> Iterator[Server]:
             return False
 
         until(healthy, log)
-        yield Server(environment, url, log)
+        yield Server(environment, url, log, process)
 
 
 @contextlib.contextmanager
@@ -182,7 +200,7 @@ def operated(folder: Path, mnist: Path, **settings: str) -> Iterator[Operation]:
         made.prefect("deploy", "--all", "--no-prompt")
         worker = [PREFECT, "worker", "start", "--pool", POOL, "--limit", "2"]
         with running(worker, made.environment, folder / "worker.log"):
-            yield Operation(made.environment, made.url, made.log, artifacts)
+            yield Operation(made.environment, made.url, made.log, made.process, artifacts)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect_server import DEADLINE, Operation
+from prefect_server import DEADLINE, Operation, trainings, until
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
 
@@ -91,3 +91,16 @@ def test_parameters_form(page: Any, operation: Operation) -> None:
     """The form for a custom run shows the parameters with what they mean."""
     page.goto(f"{ui(operation)}/deployments/deployment/{operation.deployment('tutorial')['id']}/run")
     page.get_by_text(re.compile("images per optimizer step")).first.wait_for()
+
+
+def test_cancel(page: Any, operation: Operation) -> None:
+    """Cancelled on its page, a run ends its training process within 30 seconds, and then is Cancelled."""
+    run = operation.started("tutorial", models=["cnn"], seeds=[9], train_samples=5000, epochs=1000)
+    until(lambda: trainings("cnn-9-"), operation.log)
+    page.goto(f"{ui(operation)}/runs/flow-run/{run['id']}")
+    page.get_by_role("button", name="Open menu").first.click()
+    page.get_by_role("menuitem", name="Cancel", exact=True).click()
+    page.get_by_role("button", name="Cancel Flow Run").click()
+    until(lambda: not trainings("cnn-9-"), operation.log, deadline=30)
+    run = operation.ended(lambda: operation.ask("GET", f"/flow_runs/{run['id']}"))
+    assert run["state_type"] == "CANCELLED"

@@ -1,15 +1,16 @@
 """Operated with Prefect: deployed, run by hand, guarded, scheduled, cancelled; a real server and worker."""
 
 import json
+import os
 import re
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
-from prefect_server import PREFECT, Operation, server, until
+from prefect_server import PREFECT, Operation, operated, server, serving, trainings, until
 
 pytest_plugins = ["prefect_server"]
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -100,16 +101,6 @@ def test_cancelled_run(operation: Operation) -> None:
     cancel(second)
 
 
-def trainings(prefix: str) -> list[psutil.Process]:
-    """Return the training processes whose folder begins like this."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or []
-        if "tasks.fit" in words and Path(words[3]).name.startswith(prefix):
-            found.append(process)
-    return found
-
-
 def test_scheduled_run(operation: Operation) -> None:
     """A schedule creates runs by itself, and they complete; after all this the server's log holds no ERROR.
 
@@ -148,6 +139,21 @@ def test_scheduled_run(operation: Operation) -> None:
     records = re.split(r"^(?=[\d:.]+ \| )", operation.log.read_text(), flags=re.MULTILINE)
     errors = [record for record in records if "| ERROR " in record]
     assert [error for error in errors if "database is locked" not in error] == []
+
+
+def test_restarted_server(tmp_path: Path, mnist: Path) -> None:
+    """A run whose server is killed, and comes back when it has trained, is Completed, with its artifacts."""
+    with operated(tmp_path, mnist) as operation:
+        run = operation.started("tutorial", models=["cnn"], train_samples=2000, epochs=4)
+        trainings = operation.artifacts / "trainings"
+        until(lambda: list(trainings.glob("*/checkpoint-*")), operation.log)
+        os.killpg(operation.process.pid, signal.SIGKILL)
+        until(lambda: list(trainings.glob("*/training.json")), operation.log)
+        with serving(operation.environment, operation.url, operation.log):
+            run = operation.ended(lambda: operation.ask("GET", f"/flow_runs/{run['id']}"))
+            assert run["state_type"] == "COMPLETED", run["state"]
+            for key in ("mnist-report", "mnist-results", "mnist-history"):
+                assert operation.artifact(key)["flow_run_id"] == run["id"]
 
 
 def test_password(tmp_path: Path) -> None:

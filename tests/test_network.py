@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.models import scale
-from tasks.network import Network, batches_of_epoch, nll_and_accuracy, train_epoch
+from tasks.network import Network, batches_of_epoch, drop_half, nll_and_accuracy, train_epoch
 
 SPEC = {
     "model": "dense",
@@ -43,6 +43,30 @@ def test_batches_of_epoch() -> None:
 def test_fewer_images_than_a_batch() -> None:
     """A training set smaller than a batch is one batch."""
     assert [part.shape for part in batches_of_epoch(3, 128, 0, 1)] == [(1, 3)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_drop_half(dtype: str) -> None:
+    """Each value becomes 0 or twice itself, half of them each; neighbours, channels and seeds are independent."""
+    import tensorflow as tf
+
+    values = tf.ones((50, 14, 14, 32), dtype)
+    first, again, second = (
+        tf.cast(drop_half(values, seed), "float32").numpy() for seed in ((1, 2), (1, 2), (1, 3))
+    )
+    np.testing.assert_array_equal(first, again)
+    assert set(np.unique(first)) == {0, 2}
+    assert first.mean() == pytest.approx(1, abs=0.01)  # 6 standard errors
+    np.testing.assert_allclose(first.mean(axis=(0, 1, 2)), 1, atol=0.06)  # each channel
+    for other in (second, np.roll(first, 1, axis=-1), np.roll(first, 1, axis=0)):
+        assert (first == other).mean() == pytest.approx(0.5, abs=0.006)
+
+
+def test_drop_half_of_few_values() -> None:
+    """The number of values need not be a multiple of the bits in a word."""
+    import tensorflow as tf
+
+    assert set(drop_half(tf.ones((3, 5)), (0, 0)).numpy().ravel()) <= {0, 2}
 
 
 @pytest.fixture

@@ -107,3 +107,14 @@ def test_failed_training_in_table(results: Results) -> None:
     results["models"]["cnn"]["trainings"] = [{"seed": 3, "origin": None, "error": "x", "test": None}]
     row = result_rows(results)[1]
     assert (row["network"], row["seed"], row["test accuracy"], row["onset"]) == ("cnn", 3, None, "failed")
+
+
+def test_numbers_for_reading(results: Results) -> None:
+    """The table has the digits that a person reads; a loss that is not there stays away."""
+    training = results["models"]["dense"]["trainings"][0]
+    training["test"].update(accuracy=29 / 30, nll=0.15515643060193215)
+    training["seconds"] = 23.141592
+    row = result_rows(results)[0]
+    assert (row["test accuracy"], row["test NLL"], row["seconds"]) == (0.9667, 0.1552, 23.1)
+    training["test"]["nll"] = None
+    assert result_rows(results)[0]["test NLL"] is None

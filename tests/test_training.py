@@ -150,6 +150,23 @@ def test_damaged(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> 
     assert "model.keras does not agree" in record.origin_reason
 
 
+@pytest.mark.parametrize("damage", ["", "{", '{"model": "cnn"}', "\udcff"])
+def test_damaged_specification(
+    spec: dict[str, Any], tmp_path: Path, process_does: Script, damage: str
+) -> None:
+    """A damaged specification beside a sound training is set aside and made again; the training is reused."""
+    started = process_does("")
+    folder = storage.training_folder(tmp_path, spec)
+    folder.mkdir(parents=True)
+    files.write_record(folder / "training.json", {"spec": spec}, [])
+    (folder / "spec.json").write_text(damage, errors="surrogateescape")
+    record, report = train(spec, tmp_path)
+    assert (record.origin, started) == ("reused", [])
+    assert "spec.json is damaged" in report.lines[0]
+    assert files.read_json(folder / "spec.json") == spec
+    assert len(list((tmp_path / "damaged").iterdir())) == 1
+
+
 def test_a_folder_of_another_training_is_not_reused(
     spec: dict[str, Any], tmp_path: Path, process_does: Script
 ) -> None:
