@@ -157,7 +157,7 @@ def run(folder: Path, data_path: Path, say: Callable[..., None], may_start: thre
     tf.config.threading.set_intra_op_parallelism_threads(spec["threads"])
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.experimental.enable_op_determinism()
-    network = Network(spec)
+    network = Network(spec, len(data["y_train"]))
     progress = load_checkpoint(folder, network, say)
     if progress.epochs_done:
         progress.resumed_after.append(progress.epochs_done)

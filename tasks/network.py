@@ -1,5 +1,6 @@
 """A network that can be trained and asked for predictions. TensorFlow: for the training process only."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,14 +17,15 @@ IMAGES_PER_PREDICTION = 1000
 class Network:
     """A model with its optimizer, and the two things one does with them: train on batches, predict."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    def __init__(self, spec: dict[str, Any], image_count: int) -> None:
+        """Build the network that `spec` describes, to be trained on `image_count` images an epoch."""
         import keras
         import tensorflow as tf
 
         keras.utils.set_random_seed(spec["seed"])
         keras.config.set_dtype_policy(spec["precision"])
         self.model: keras.Model = MODELS[spec["model"]].build()
-        self.optimizer = keras.optimizers.Adam(spec["learning_rate"])
+        self.optimizer = keras.optimizers.Adam(learning_rate(spec, image_count))
         self.optimizer.build(self.model.trainable_variables)
         *hidden, output = self.model.layers
 
@@ -83,12 +85,27 @@ class Network:
         """Return the L2 penalty at the present weights, 0 if the network has none."""
         return float(sum(self.model.losses))
 
-    def seed_dropout(self, seed: int, epoch: int) -> None:
+    def seed_layers(self, seed: int, epoch: int) -> None:
         """Set the state of each layer's random numbers from (seed, epoch, layer)."""
         for number, layer in enumerate(self.model.layers):
-            if hasattr(layer, "seed_generator"):
+            # Dropout has the one attribute, the layers that change images have the other.
+            source = getattr(layer, "seed_generator", None) or getattr(layer, "generator", None)
+            if source:
                 generator = np.random.default_rng([seed, epoch, number])
-                layer.seed_generator.state.assign(generator.integers(2**32, size=2, dtype=np.uint32))
+                source.state.assign(generator.integers(2**32, size=2, dtype=np.uint32))
+
+
+def learning_rate(spec: dict[str, Any], image_count: int) -> Any:
+    """Return what Adam is given: a number, or Keras's schedule of one for each step of the training.
+
+    The step's number is one of the optimizer's variables, so a training that goes on goes on in its schedule.
+    """
+    import keras
+
+    if spec["learning_rate_schedule"] == "constant":
+        return spec["learning_rate"]
+    steps = spec["epochs"] * math.ceil(image_count / spec["batch_size"])
+    return keras.optimizers.schedules.CosineDecay(spec["learning_rate"], steps)
 
 
 def drop_half(values: Any, seed: Any) -> Any:
@@ -134,7 +151,7 @@ def train_epoch(
 ) -> tuple[float, float]:
     """Train one epoch; return Keras's `loss` (with penalty) and `accuracy`, means while the weights move."""
     count = len(labels)
-    network.seed_dropout(spec["seed"], epoch)
+    network.seed_layers(spec["seed"], epoch)
     loss_sum = correct = seen = 0.0
     for batches in batches_of_epoch(count, spec["batch_size"], spec["seed"], epoch):
         # XLA compiles anew for each shape, so it gets the whole epoch at once.

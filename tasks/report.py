@@ -10,6 +10,7 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from tasks.draw_page import write_draw_page
 from tasks.figures import draw_figures, stored_array
 from tasks.files import UserError, read_json, write_text
 from tasks.history import update_history
@@ -31,8 +32,9 @@ def report(results_path: str) -> str:
 
 
 def write_report(run_folder: Path) -> Path:
-    """Write comparison.png, figures/*.png, report.md and report.html; return the path of report.md.
+    """Write comparison.png, figures/*.png, report.md, report.html, draw.html; return the path of report.md.
 
+    draw.html needs the trainings themselves, and is left out where they are not kept.
     Raises UserError if the folder holds no results.json that this version can read.
     """
     results = read_results(run_folder)
@@ -40,6 +42,7 @@ def write_report(run_folder: Path) -> Path:
     markdown = report_markdown(results, first_zero=first_zero(run_folder))
     write_text(run_folder / "report.md", markdown)
     write_text(run_folder / "report.html", html_page(markdown, run_folder))
+    write_draw_page(run_folder, results)
     return run_folder / "report.md"
 
 

@@ -60,6 +60,7 @@ def specification(
         "epochs": MODELS[model].epochs if epochs is None else epochs,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
+        "learning_rate_schedule": MODELS[model].learning_rate_schedule,
         "pixel_scaling": pixel_scaling,
         "precision": precision,
         "threads": threads,

@@ -12,7 +12,9 @@ SPEC = {
     "model": "dense",
     "seed": 3,
     "batch_size": 16,
+    "epochs": 2,
     "learning_rate": 0.001,
+    "learning_rate_schedule": "constant",
     "pixel_scaling": "unit",
     "precision": "float32",
     "xla": False,
@@ -79,7 +81,7 @@ def data() -> tuple[Any, Any]:
 @pytest.mark.parametrize("model", ["dense", "regularized_cnn", "challenger"])
 def test_predictions_are_the_models(model: str, data: tuple[Any, Any]) -> None:
     """Log-probabilities are the logarithm of what the model itself gives, with dropout off."""
-    network = Network({**SPEC, "model": model})
+    network = Network({**SPEC, "model": model}, 40)
     images, _ = data
     expected = network.model(scale(images, "unit"), training=False).numpy()
     predicted = network.predict(images)
@@ -90,7 +92,7 @@ def test_predictions_are_the_models(model: str, data: tuple[Any, Any]) -> None:
 
 def test_log_probabilities_stay_finite(data: tuple[Any, Any]) -> None:
     """A probability too small for float32 still has a finite logarithm."""
-    network = Network({**SPEC, "pixel_scaling": "none"})
+    network = Network({**SPEC, "pixel_scaling": "none"}, 40)
     network.model.set_weights([100 * weights for weights in network.model.get_weights()])
     predicted = network.predict(data[0])
     assert predicted.min() < -200  # exp of it is 0 in float32
@@ -101,7 +103,7 @@ def train_an_epoch(spec: dict[str, Any], data: tuple[Any, Any]) -> tuple[Network
     """Train a new network for one epoch; return it with the epoch's loss and accuracy."""
     import tensorflow as tf
 
-    network = Network(spec)
+    network = Network(spec, 40)
     images, labels = data
     inputs = tf.constant(scale(images, "unit")), tf.constant(labels.astype(np.int32))
     return network, train_epoch(network, *inputs, spec, 1, lambda fraction: None)
@@ -111,7 +113,7 @@ def keras_epoch(spec: dict[str, Any], data: tuple[Any, Any]) -> tuple[Any, tuple
     """The same epoch by Keras's own `fit`, on the same batches."""
     import keras
 
-    model = Network(spec).model
+    model = Network(spec, 40).model
     model.compile(
         keras.optimizers.Adam(spec["learning_rate"]), "sparse_categorical_crossentropy", metrics=["accuracy"]
     )
@@ -139,11 +141,11 @@ def test_an_epoch_is_kerass(spec: dict[str, Any], data: tuple[Any, Any]) -> None
 @pytest.mark.slow
 def test_loss_contains_the_penalty(data: tuple[Any, Any]) -> None:
     """Keras's `loss` is the mean NLL plus the L2 penalty; the penalty is 0.01 times the squared kernels."""
-    network = Network({**SPEC, "model": "regularized_cnn"})
+    network = Network({**SPEC, "model": "regularized_cnn"}, 40)
     kernels = [weights for weights in network.model.get_weights() if weights.ndim > 1]
     expected = 0.01 * sum(float((kernel.astype(np.float64) ** 2).sum()) for kernel in kernels)
     assert network.penalty() == pytest.approx(expected, rel=1e-5)
-    assert Network(SPEC).penalty() == 0
+    assert Network(SPEC, 40).penalty() == 0
 
 
 @pytest.mark.slow

@@ -1,0 +1,108 @@
+"""draw.html: a page on which a person draws a digit and the networks of a run answer, without any server.
+
+The page (`draw_page.html`) holds the weights and computes the networks itself. TensorFlow is not needed to write
+it: a network's layers are read from the description in model.keras, its weights from the checkpoint.
+"""
+
+import base64
+import json
+import zipfile
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks import files
+from tasks.report_numbers import finished
+
+PAGE = "draw.html"
+TEMPLATE = Path(__file__).with_name("draw_page.html")
+NOTHING_TO_PREDICT = {  # layers that leave their input as it is when a network predicts
+    *("InputLayer", "Flatten", "Dropout"),
+    *("RandomRotation", "RandomTranslation", "RandomZoom"),
+}
+Weights = npt.NDArray[np.float32]
+
+
+def page_layers(layers: list[dict[str, Any]], weights: list[Weights]) -> list[dict[str, Any]]:
+    """Return what the page computes: convolution, dense, pooling and relu, with their weights.
+
+    `layers` is Keras's description of a Sequential network, `weights` its `get_weights()`. Batch normalisation
+    becomes part of the convolution before it. Raises ValueError for a layer that the page cannot compute.
+    """
+    left = list(weights)
+    made: list[dict[str, Any]] = []
+    for layer in layers:
+        kind, settings = layer["class_name"], layer["config"]
+        if kind in ("Conv2D", "Dense"):
+            kernel = left.pop(0)
+            bias = left.pop(0) if settings["use_bias"] else np.zeros(kernel.shape[-1], np.float32)
+            made.append(
+                {"kind": "dense" if kind == "Dense" else "convolution", "kernel": kernel, "bias": bias}
+            )
+            if kind == "Conv2D":
+                made[-1] |= {"size": kernel.shape[0], "same": settings["padding"] == "same"}
+            if settings["activation"] == "relu":
+                made.append({"kind": "relu"})
+        elif kind == "BatchNormalization":
+            gamma, beta, moving_mean, moving_variance = left[:4]
+            del left[:4]
+            factor = gamma / np.sqrt(moving_variance + settings["epsilon"])
+            made[-1] |= {
+                "kernel": made[-1]["kernel"] * factor,
+                "bias": (made[-1]["bias"] - moving_mean) * factor + beta,
+            }
+        elif kind == "MaxPooling2D":
+            made.append({"kind": "pooling", "size": settings["pool_size"][0]})
+        elif kind == "ReLU":
+            made.append({"kind": "relu"})
+        elif kind not in NOTHING_TO_PREDICT:
+            raise ValueError(f"draw.html cannot compute a layer {kind}")
+    return made
+
+
+def base64_of(values: Weights) -> str:
+    """Return the values as little-endian float32 in base64."""
+    return base64.b64encode(values.astype("<f4").tobytes()).decode("ascii")
+
+
+def read_network(folder: Path) -> list[dict[str, Any]]:
+    """Return the layers of a training's final network, ready for JSON. Raises DamagedError or OSError."""
+    record = files.read_record(folder / "training.json")
+    if record is None:
+        raise FileNotFoundError(f"{folder} holds no finished training")
+    with zipfile.ZipFile(folder / "model.keras") as archive:
+        layers = json.loads(archive.read("config.json"))["config"]["layers"]
+    [checkpoint] = (name for name in record["files"] if name.startswith("checkpoint-"))
+    with np.load(folder / checkpoint, allow_pickle=False) as stored:
+        weights = [stored[name] for name in sorted(stored.files) if name.startswith("weight_")]
+    return [
+        {name: base64_of(value) if isinstance(value, np.ndarray) else value for name, value in layer.items()}
+        for layer in page_layers(layers, weights)
+    ]
+
+
+def write_draw_page(run_folder: Path, results: dict[str, Any]) -> Path | None:
+    """Write draw.html with the first finished training of each network; None if none of them is kept.
+
+    A training that is damaged is left out: the next run makes it again.
+    """
+    artifacts, networks = run_folder.resolve().parent.parent, []
+    for name, model in results["models"].items():
+        for training in finished(model)[:1]:
+            try:
+                layers = read_network(artifacts / training["folder"])
+            except (OSError, files.DamagedError):
+                continue
+            scale = 1 / 255 if results["dataset"]["pixel_scaling"] == "unit" else 1
+            title = f"{name}, seed {training['seed']}"
+            networks.append({"name": name, "title": title, "scale": scale, "layers": layers})
+    if not networks:
+        return None
+    page = TEMPLATE.read_text(encoding="utf-8")
+    page = page.replace("/*RUN*/", escape(results["provenance"]["run"]))
+    page = page.replace("/*NETWORKS*/", json.dumps(networks).replace("<", "\\u003c"))
+    files.write_text(run_folder / PAGE, page)
+    return run_folder / PAGE

@@ -1,0 +1,174 @@
+"""The page to draw on: its networks against Keras's, its drawings against tasks.handwriting, in Chromium."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pipeline_runs import Run
+from test_browser import CHROMIUM, MILLISECONDS, QUIET
+
+from tasks.draw_page import page_layers, read_network
+from tasks.handwriting import mnist_form
+from tasks.report import main, read_results
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+in_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium package")
+MODELS = ("dense", "cnn", "regularized_cnn", "challenger")
+# Strokes as fractions of the canvas: a seven and a one.
+SEVEN = [[(0.25, 0.2), (0.75, 0.2), (0.45, 0.85)]]
+ONE = [[(0.5, 0.15), (0.5, 0.85)]]
+
+
+def test_batch_normalisation_is_folded() -> None:
+    """By hand: a 1 x 1 convolution of 3 and batch normalisation become one convolution."""
+    layers = [
+        {"class_name": "InputLayer", "config": {}},
+        {"class_name": "Conv2D", "config": {"use_bias": False, "padding": "valid", "activation": "linear"}},
+        {"class_name": "BatchNormalization", "config": {"epsilon": 0.0}},
+        {"class_name": "MaxPooling2D", "config": {"pool_size": [2, 2]}},
+        {"class_name": "ReLU", "config": {}},
+    ]
+    kernel = np.full((1, 1, 1, 1), 3, np.float32)
+    gamma, beta, mean, variance = (np.array([value], np.float32) for value in (2, 5, 1, 4))
+    convolution, pooling, relu = page_layers(layers, [kernel, gamma, beta, mean, variance])
+    # 2 * (3 x - 1) / sqrt(4) + 5 = 3 x + 4
+    assert convolution["kernel"].item() == 3
+    assert convolution["bias"].item() == 4
+    assert (convolution["kind"], convolution["size"], convolution["same"]) == ("convolution", 1, False)
+    assert pooling == {"kind": "pooling", "size": 2}
+    assert relu == {"kind": "relu"}
+
+
+def test_unknown_layer() -> None:
+    """A layer that the page cannot compute is an error when the page is written, not a wrong answer in it."""
+    with pytest.raises(ValueError, match="LSTM"):
+        page_layers([{"class_name": "LSTM", "config": {}}], [])
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory: pytest.TempPathFactory, mnist: Path) -> Path:
+    """A run of four networks, each trained for two epochs on 2,000 images in float32."""
+    folder = tmp_path_factory.mktemp("draw")
+    artifacts = folder / "artifacts"
+    (artifacts / "data").mkdir(parents=True)
+    (artifacts / "data" / "mnist.npz").symlink_to(mnist)
+    flags = ("--models", *MODELS, "--train-samples", "2000", "--epochs", "2", "--precision", "float32")
+    run = Run(artifacts, flags, folder / "log.txt")
+    assert run.wait() == 0, run.output
+    return (artifacts / "latest").resolve()
+
+
+@pytest.mark.slow
+def test_left_out_where_trainings_are_gone(run_folder: Path, tmp_path: Path) -> None:
+    """A report is made again from its folder alone; the page is left out where the networks are not kept."""
+    elsewhere = tmp_path / "somewhere" / "else" / "run"
+    shutil.copytree(run_folder, elsewhere, ignore=shutil.ignore_patterns("draw.html"))
+    assert main([str(elsewhere)]) == 0
+    assert not (elsewhere / "draw.html").exists()
+    with pytest.raises(FileNotFoundError):
+        read_network(elsewhere / "trainings" / "dense-0")
+
+
+@pytest.fixture(scope="module")
+def page(run_folder: Path) -> Iterator[Any]:
+    """The page of the run in headless Chromium, from its file; it may reach nothing else."""
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET), timeout=MILLISECONDS)
+        page = browser.new_page(viewport={"width": 1000, "height": 700})
+        page.set_default_timeout(MILLISECONDS)
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto((run_folder / "draw.html").as_uri())
+        yield page
+        assert len(requests) == 1, requests
+        browser.close()
+
+
+def draw(page: Any, strokes: list[list[tuple[float, float]]]) -> None:
+    """Draw strokes on the empty canvas with the mouse, and wait until the page has answered."""
+    page.get_by_role("button", name="Clear").click()
+    box = page.locator("#paper").bounding_box()
+    for stroke in strokes:
+        for number, (x, y) in enumerate(stroke):
+            page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=10)
+            if number == 0:
+                page.mouse.down()
+        page.mouse.up()
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@in_chromium
+@pytest.mark.parametrize("model", MODELS)
+def test_predictions_are_kerass(page: Any, run_folder: Path, mnist: Path, model: str) -> None:
+    """On 100 test images the page's probabilities are Keras's, within 0.001."""
+    [training] = read_results(run_folder)["models"][model]["trainings"]
+    with np.load(run_folder.parent.parent / training["folder"] / "predictions.npz") as stored:
+        expected = np.exp(stored["final_test"][:100])
+    with np.load(mnist) as stored:
+        pixels = stored["x_test"][:100].reshape(100, -1).tolist()
+    script = "([name, all]) => all.map(one => probabilities(NETWORKS.find(n => n.name === name), one))"
+    found = np.array(page.evaluate(script, [model, pixels]))
+    assert expected.max(axis=1).mean() > 0.2  # the network has learnt something
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@in_chromium
+@pytest.mark.parametrize("strokes", [SEVEN, ONE], ids=["seven", "one"])
+def test_preparation_is_pythons(page: Any, strokes: list[list[tuple[float, float]]]) -> None:
+    """What the networks see of a drawing is what recognize-digit makes of a picture of it, nearly."""
+    draw(page, strokes)
+    ink = page.evaluate("Array.from(pen.getImageData(0, 0, 280, 280).data.filter((_, i) => i % 4 === 3))")
+    picture = 1 - np.array(ink, dtype=np.float64).reshape(280, 280) / 255
+    seen = page.evaluate(
+        "Array.from(seen.getContext('2d').getImageData(0, 0, 28, 28).data.filter((_, i) => i % 4 === 0))"
+    )
+    expected = mnist_form(np.pad(picture, 40, constant_values=1))  # paper around it, as in a photo
+    difference = np.abs(np.array(seen).reshape(28, 28) - expected.astype(float)) / 255
+    assert difference.mean() < 0.02
+    assert np.array(seen).max() == 255
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@in_chromium
+def test_drawing(page: Any) -> None:
+    """Strokes give every network ten bars that sum to 100 %; Clear empties paper and answers."""
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    draw(page, SEVEN)
+    for model in MODELS:
+        percents = page.locator(f"section[data-network={model}] .row span:last-child").all_inner_texts()
+        assert len(percents) == 10
+        assert sum(float(each.removesuffix(" %")) for each in percents) == pytest.approx(100, abs=0.6)
+        assert page.locator(f"section[data-network={model}] .first").count() == 1
+    answers = page.locator("section[data-network=cnn] .row span:last-child").all_inner_texts()
+    draw(page, ONE)
+    assert page.locator("section[data-network=cnn] .row span:last-child").all_inner_texts() != answers
+    page.get_by_role("button", name="Clear").click()
+    assert not "".join(page.locator(".row span:last-child").all_inner_texts())
+    assert page.locator(".first").count() == 0
+    assert not errors
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@in_chromium
+def test_touch(run_folder: Path) -> None:
+    """A finger draws too, on a screen as narrow as a phone's, and nothing runs out of the screen."""
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET), timeout=MILLISECONDS)
+        page = browser.new_page(viewport={"width": 375, "height": 700}, has_touch=True)
+        page.goto((run_folder / "draw.html").as_uri())
+        box = page.locator("#paper").bounding_box()
+        page.touchscreen.tap(box["x"] + 140, box["y"] + 140)
+        page.locator(".first").first.wait_for(timeout=MILLISECONDS)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        browser.close()
