@@ -37,7 +37,7 @@ def mnist_pipeline(
     epochs: Annotated[int | None, Field(ge=1, le=10_000)] = None,
     batch_size: Annotated[int, Field(ge=1, le=60_000)] = 128,
     validation_split: Annotated[float, Field(gt=0, lt=1)] = 0.1,
-    learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.001,
+    learning_rate: Annotated[float | None, Field(gt=0, le=10)] = None,
     pixel_scaling: Literal["unit", "none"] = "unit",
     precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto",
     train_samples: Annotated[int | None, Field(ge=10)] = None,
@@ -56,7 +56,7 @@ def mnist_pipeline(
         epochs: passes over the training images; by default each network's own number.
         batch_size: images per optimizer step.
         validation_split: the share of the training images, at their end, that is kept for validation.
-        learning_rate: of the Adam optimizer.
+        learning_rate: of the Adam optimizer; by default each network's own.
         pixel_scaling: "unit" divides pixels by 255; "none" leaves 0..255, as the tutorial's code did.
         precision: of the arithmetic; "auto" is bfloat16 where it is faster and known not to change the results.
         train_samples: train on this many images, drawn evenly over the classes; by default on all.

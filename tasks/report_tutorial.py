@@ -122,7 +122,7 @@ def reasons(results: Results) -> list[str]:
         if name in EPOCHS and model.get("epochs") not in (None, EPOCHS[name])
     ]
     for key, value in {"batch_size": 128, "learning_rate": 0.001, "validation_split": 0.1}.items():
-        if parameters.get(key, value) != value:
+        if parameters.get(key) not in (None, value):  # None: the network's own, which is the tutorial's
             changed.append(f"{key} {parameters[key]}, not {value}")
     if parameters.get("train_samples") is not None:
         changed.append(f"{parameters['train_samples']} training images only")

@@ -48,23 +48,27 @@ def specification(
     *,
     epochs: int | None,
     batch_size: int,
-    learning_rate: float,
+    learning_rate: float | None,
     pixel_scaling: str,
     precision: str,
     threads: int,
 ) -> dict[str, Any]:
-    """Return everything that determines the result of a training, and nothing else; its digest is the key."""
+    """Return everything that determines the result of a training, and nothing else; its digest is the key.
+
+    `epochs` and `learning_rate` are the network's own where they are None.
+    """
+    network = MODELS[model]
     return {
         "model": model,
         "seed": seed,
-        "epochs": MODELS[model].epochs if epochs is None else epochs,
+        "epochs": network.epochs if epochs is None else epochs,
         "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "learning_rate_schedule": MODELS[model].learning_rate_schedule,
+        "learning_rate": network.learning_rate if learning_rate is None else learning_rate,
+        "learning_rate_schedule": network.learning_rate_schedule,
         "pixel_scaling": pixel_scaling,
         "precision": precision,
         "threads": threads,
-        "xla": MODELS[model].compile_with_xla,
+        "xla": network.compile_with_xla,
         "data": data_digest,
         "versions": {name: version(name) for name in ("tensorflow", "keras", "numpy")},
         "code": code_digests(model),

