@@ -27,40 +27,48 @@ Weights = npt.NDArray[np.float32]
 
 
 def page_layers(layers: list[dict[str, Any]], weights: list[Weights]) -> list[dict[str, Any]]:
-    """Return what the page computes: convolution, dense, pooling and relu, with their weights.
+    """Return the layers that the page computes, with their weights.
 
-    `layers` is Keras's description of a Sequential network, `weights` its `get_weights()`. Batch normalisation
-    becomes part of the convolution before it. Raises ValueError for a layer that the page cannot compute.
+    `layers` is Keras's description of a Sequential network, `weights` its `get_weights()`. Raises ValueError for a
+    layer that the page cannot compute.
     """
-    left = list(weights)
+    left = iter(weights)
     made: list[dict[str, Any]] = []
     for layer in layers:
         kind, settings = layer["class_name"], layer["config"]
         if kind in ("Conv2D", "Dense"):
-            kernel = left.pop(0)
-            bias = left.pop(0) if settings["use_bias"] else np.zeros(kernel.shape[-1], np.float32)
-            made.append(
-                {"kind": "dense" if kind == "Dense" else "convolution", "kernel": kernel, "bias": bias}
-            )
+            kernel = next(left)
+            bias = next(left) if settings["use_bias"] else np.zeros(kernel.shape[-1], np.float32)
+            made.append({"kind": kind, "kernel": kernel, "bias": bias})
             if kind == "Conv2D":
                 made[-1] |= {"size": kernel.shape[0], "same": settings["padding"] == "same"}
+                check(layer, strides=[1, 1], dilation_rate=[1, 1], groups=1)
             if settings["activation"] == "relu":
-                made.append({"kind": "relu"})
+                made.append({"kind": "ReLU"})
+            elif not (settings["activation"] == "linear" or layer is layers[-1]):
+                check(layer, activation="linear")
         elif kind == "BatchNormalization":
-            gamma, beta, moving_mean, moving_variance = left[:4]
-            del left[:4]
+            gamma, beta, moving_mean, moving_variance = (next(left) for _ in range(4))
             factor = gamma / np.sqrt(moving_variance + settings["epsilon"])
-            made[-1] |= {
-                "kernel": made[-1]["kernel"] * factor,
-                "bias": (made[-1]["bias"] - moving_mean) * factor + beta,
-            }
+            made.append({"kind": kind, "factor": factor, "bias": beta - moving_mean * factor})
         elif kind == "MaxPooling2D":
-            made.append({"kind": "pooling", "size": settings["pool_size"][0]})
+            size = settings["pool_size"][0]
+            check(layer, pool_size=[size, size], strides=[size, size], padding="valid")
+            made.append({"kind": kind, "size": size})
         elif kind == "ReLU":
-            made.append({"kind": "relu"})
+            check(layer, max_value=None, negative_slope=0.0, threshold=0.0)
+            made.append({"kind": kind})
         elif kind not in NOTHING_TO_PREDICT:
             raise ValueError(f"draw.html cannot compute a layer {kind}")
     return made
+
+
+def check(layer: dict[str, Any], **expected: Any) -> None:
+    """Raise ValueError if a layer has a setting that the page does not know."""
+    for name, value in expected.items():
+        given = layer["config"].get(name, value)
+        if (list(given) if isinstance(given, tuple) else given) != value:
+            raise ValueError(f"draw.html cannot compute a layer {layer['class_name']} with {name}={given!r}")
 
 
 def base64_of(values: Weights) -> str:
@@ -87,14 +95,15 @@ def read_network(folder: Path) -> list[dict[str, Any]]:
 def write_draw_page(run_folder: Path, results: dict[str, Any]) -> Path | None:
     """Write draw.html with the first finished training of each network; None if none of them is kept.
 
-    A training that is damaged is left out: the next run makes it again.
+    A training that is damaged, which the next run mends, is left out, and so is a network with a layer that the
+    page cannot compute.
     """
     artifacts, networks = run_folder.resolve().parent.parent, []
     for name, model in results["models"].items():
         for training in finished(model)[:1]:
             try:
                 layers = read_network(artifacts / training["folder"])
-            except (OSError, files.DamagedError):
+            except (OSError, ValueError, files.DamagedError):
                 continue
             scale = 1 / 255 if results["dataset"]["pixel_scaling"] == "unit" else 1
             title = f"{name}, seed {training['seed']}"

@@ -22,30 +22,25 @@ SEVEN = [[(0.25, 0.2), (0.75, 0.2), (0.45, 0.85)]]
 ONE = [[(0.5, 0.15), (0.5, 0.85)]]
 
 
-def test_batch_normalisation_is_folded() -> None:
-    """By hand: a 1 x 1 convolution of 3 and batch normalisation become one convolution."""
-    layers = [
-        {"class_name": "InputLayer", "config": {}},
-        {"class_name": "Conv2D", "config": {"use_bias": False, "padding": "valid", "activation": "linear"}},
-        {"class_name": "BatchNormalization", "config": {"epsilon": 0.0}},
-        {"class_name": "MaxPooling2D", "config": {"pool_size": [2, 2]}},
-        {"class_name": "ReLU", "config": {}},
-    ]
-    kernel = np.full((1, 1, 1, 1), 3, np.float32)
-    gamma, beta, mean, variance = (np.array([value], np.float32) for value in (2, 5, 1, 4))
-    convolution, pooling, relu = page_layers(layers, [kernel, gamma, beta, mean, variance])
-    # 2 * (3 x - 1) / sqrt(4) + 5 = 3 x + 4
-    assert convolution["kernel"].item() == 3
-    assert convolution["bias"].item() == 4
-    assert (convolution["kind"], convolution["size"], convolution["same"]) == ("convolution", 1, False)
-    assert pooling == {"kind": "pooling", "size": 2}
-    assert relu == {"kind": "relu"}
+def test_batch_normalisation() -> None:
+    """By hand: 2 (x - 1) / sqrt(4) + 5 is x + 4."""
+    layer = {"class_name": "BatchNormalization", "config": {"epsilon": 0.0}}
+    [made] = page_layers([layer], [np.array([value], np.float32) for value in (2, 5, 1, 4)])
+    assert (made["factor"].item(), made["bias"].item()) == (1, 4)
 
 
-def test_unknown_layer() -> None:
+@pytest.mark.parametrize(
+    ("kind", "settings", "words"),
+    [
+        ("LSTM", {}, "LSTM"),
+        ("MaxPooling2D", {"pool_size": (3, 3), "strides": (2, 2)}, "strides"),
+        ("ReLU", {"max_value": 6.0}, "max_value"),
+    ],
+)
+def test_unknown_layer(kind: str, settings: dict[str, Any], words: str) -> None:
     """A layer that the page cannot compute is an error when the page is written, not a wrong answer in it."""
-    with pytest.raises(ValueError, match="LSTM"):
-        page_layers([{"class_name": "LSTM", "config": {}}], [])
+    with pytest.raises(ValueError, match=words):
+        page_layers([{"class_name": kind, "config": settings}], [])
 
 
 @pytest.fixture(scope="module")
