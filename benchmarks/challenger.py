@@ -8,6 +8,7 @@ is not done again. Prints the table of docs/challenger.md.
 """
 
 import argparse
+import ast
 import gc
 import sys
 import time
@@ -25,23 +26,35 @@ from tasks import files
 from tasks.markdown import table
 from tasks.models import MODELS, build_challenger, scale
 from tasks.network import Network, learning_rate, nll_and_accuracy, train_epoch
+from tasks.storage import meaning
 
 ROOT = Path(__file__).resolve().parents[1]
 DATASET, RESULTS = (
     ROOT / "artifacts" / "data" / "mnist.npz",
     ROOT / "benchmarks" / "results" / "challenger.json",
 )
-FULL, AVERAGED = "challenger", "+ average of the weights over the last steps"
+HALF = 30_000  # images
+FULL, AVERAGED = "challenger", "with the weights averaged over the last steps"
 EMA_MOMENTUM = 0.995  # of Keras's optimizers: the average reaches back about 200 steps, nearly one epoch
 
 
 def without(*names: str) -> Callable[[], Any]:
-    """Return a builder of the challenger without the layers of these classes."""
+    """Return a builder of the challenger without the layers of these classes.
+
+    Convolutions get a bias if nothing is left that would add one to them, as batch normalisation does.
+    """
 
     def build() -> Any:
         import keras
 
         kept = [layer for layer in build_challenger().layers if type(layer).__name__ not in names]
+        if "BatchNormalization" in names:
+            kept = [
+                layer
+                if not isinstance(layer, keras.layers.Conv2D)
+                else keras.layers.Conv2D.from_config({**layer.get_config(), "use_bias": True})
+                for layer in kept
+            ]
         return keras.Sequential([keras.Input((28, 28, 1)), *kept])
 
     return build
@@ -54,7 +67,10 @@ VARIANTS = {
         CHALLENGER, build=without("RandomRotation", "RandomTranslation", "RandomZoom")
     ),
     "without batch normalisation": replace(CHALLENGER, build=without("BatchNormalization")),
-    "without the schedule": replace(CHALLENGER, learning_rate_schedule="constant"),
+    "constant learning rate of 0.003": replace(CHALLENGER, learning_rate_schedule="constant"),
+    "constant learning rate of 0.001": replace(
+        CHALLENGER, learning_rate=0.001, learning_rate_schedule="constant"
+    ),
     "without dropout": replace(CHALLENGER, build=without("Dropout")),
 }
 
@@ -137,7 +153,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--train-samples", type=int, default=30_000)
     parser.add_argument("--precision", default="float32")
     arguments = parser.parse_args()
     import tensorflow as tf
@@ -146,15 +161,15 @@ def main() -> None:
     tf.config.experimental.enable_op_determinism()
     with np.load(DATASET, allow_pickle=False) as stored:
         x, y = stored["x_train"][..., np.newaxis], stored["y_train"]
-    data = {"x_train": x[: arguments.train_samples], "y_train": y[: arguments.train_samples]}
-    data |= {"x_validation": x[30_000:], "y_validation": y[30_000:]}
+    data = {"x_train": x[:HALF], "y_train": y[:HALF], "x_validation": x[HALF:], "y_validation": y[HALF:]}
     settings = {"epochs": arguments.epochs, "precision": arguments.precision}
-    described = {**settings, "train_samples": arguments.train_samples, "code": files.digest_of(
-        [(ROOT / "tasks" / name).read_text() for name in ("models.py", "network.py")]
-    )[:12]}  # fmt: skip
-    kept = files.read_json(RESULTS) if RESULTS.exists() else {}
-    if kept.get("settings") != described:
-        kept = {"settings": described, "trainings": {}}
+    texts = [path.read_text() for path in (ROOT / "tasks" / "models.py", ROOT / "tasks" / "network.py")]
+    described = {**settings, "code": files.digest_of([meaning(ast.parse(text)) for text in texts])[:12]}
+    kept = files.read_json(RESULTS) if RESULTS.exists() else {"settings": described, "trainings": {}}
+    if kept["settings"] != described:
+        raise SystemExit(
+            f"{RESULTS} was made with other settings or code: {kept['settings']}. Move it away first."
+        )
     for seed in arguments.seeds:
         for name in VARIANTS:
             key = f"{name}, seed {seed}"

@@ -83,9 +83,10 @@ def kinds(images: Array, digits: Array, fonts: list[Path], tuning: bool) -> dict
     random = np.random.default_rng([tuning, 100])
     made["scikit-learn's digits, 8 x 8, enlarged"] = enlarged(range(int(tuning), 1797, 2))
     made["drawn by code, uneven light, noise"] = drawn(len(images) // 2, random)
-    made[f"{len(fonts)} handwriting fonts, uneven light, noise"] = from_fonts(
-        fonts, PICTURES_PER_FONT_AND_DIGIT, random
-    )
+    if fonts:
+        made[f"{len(fonts)} handwriting fonts, uneven light, noise"] = from_fonts(
+            fonts, PICTURES_PER_FONT_AND_DIGIT, random
+        )
     return made
 
 
@@ -140,6 +141,8 @@ def main() -> None:
         rows.append(cells)
         start += n
     print(table(["pictures", "n", "refused", *answers], rows))
+    if not fonts:
+        return
     of_fonts = seen[kind][1].reshape(len(fonts), -1)  # the last kind
     for network, answer in answers.items():
         shares = (answer[-of_fonts.size :].reshape(of_fonts.shape) == of_fonts).mean(axis=1)

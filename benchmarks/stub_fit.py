@@ -23,7 +23,7 @@ def nothing(*values: object) -> None:
 class StubNetwork:
     """What `tasks.fit` asks of a network; predictions are noise from the seed."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    def __init__(self, spec: dict[str, Any], image_count: int) -> None:
         self.seed, self.predictions = spec["seed"], 0
         self.weights = [np.zeros(shape, np.float32) for shape in SHAPES]
         zeros = [SimpleNamespace(numpy=lambda array=array: array) for array in self.weights]

@@ -16,6 +16,7 @@ from tasks.dataset import prepare_mnist
 from tasks.download import download_mnist
 from tasks.evaluation import evaluate
 from tasks.models import MODELS
+from tasks.records import PLANNED
 from tasks.report import report
 from tasks.results import compare
 from tasks.training_process import trainings_end_with_this
@@ -104,7 +105,7 @@ def mnist_pipeline(
         "parameters": parameters,
         "provenance": runs.provenance(run_folder, started, parameters, specs, deployment_name),
         "dataset": runs.dataset_section(run_folder, prepared, pixel_scaling),
-        "models": {spec["model"]: {"epochs": spec["epochs"]} for spec in specs},
+        "models": {spec["model"]: {name: spec[name] for name in PLANNED} for spec in specs},
     }
     results = compare(
         str(run_folder),

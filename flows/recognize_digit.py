@@ -41,8 +41,9 @@ def recognize_digit(
     path = recognition.answer(pictures, networks, said, str(run_folder))
     if not pictures.errors:
         return Completed(message=path, data=path)
-    reasons = " ".join(f"{images[place]}: {error}" for place, error in pictures.errors.items())
-    return Failed(message=f"{counted(len(pictures.errors), 'picture')} not answered. {reasons}", data=path)
+    return Failed(
+        message=f"{counted(len(pictures.errors), 'picture')} not answered; reasons: {path}", data=path
+    )
 
 
 if __name__ == "__main__":

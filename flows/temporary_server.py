@@ -16,6 +16,8 @@ import time
 import urllib.error
 import urllib.request
 
+from tasks.storage import PROJECT
+
 STARTUP_SECONDS = 120
 LEASH = "{server} & read -r _; kill $! && wait $! 2>/dev/null"
 
@@ -34,9 +36,10 @@ def start_temporary_server() -> str:
     """
     port = free_port()
     server = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
-    server += ["--host", "127.0.0.1", "--port", str(port), "--log-level", "error"]
+    server += ["--host", "127.0.0.1", "--port", str(port), "--log-level", "error", "--app-dir", str(PROJECT)]
     environment = {
         **os.environ,
+        "PYTHONSAFEPATH": "1",  # no module from the folder where a person stands
         "PREFECT_UI_ENABLED": "0",
         "PREFECT__SERVER_EPHEMERAL": "1",  # as Prefect's own does: no scheduler beside a real server's
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

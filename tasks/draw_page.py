@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks import files
-from tasks.report_numbers import finished
+from tasks.report_numbers import sound
 
 PAGE = "draw.html"
 TEMPLATE = Path(__file__).with_name("draw_page.html")
@@ -92,15 +92,15 @@ def read_network(folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def write_draw_page(run_folder: Path, results: dict[str, Any]) -> Path | None:
-    """Write draw.html with the first finished training of each network; None if none of them is kept.
+def write_draw_page(run_folder: Path, results: dict[str, Any]) -> None:
+    """Write draw.html with the first sound training of each network; there is no page if none of them is kept.
 
     A training that is damaged, which the next run mends, is left out, and so is a network with a layer that the
     page cannot compute.
     """
     artifacts, networks = run_folder.resolve().parent.parent, []
     for name, model in results["models"].items():
-        for training in finished(model)[:1]:
+        for training in sound(model)[:1]:
             try:
                 layers = read_network(artifacts / training["folder"])
             except (OSError, ValueError, files.DamagedError):
@@ -109,9 +109,9 @@ def write_draw_page(run_folder: Path, results: dict[str, Any]) -> Path | None:
             title = f"{name}, seed {training['seed']}"
             networks.append({"name": name, "title": title, "scale": scale, "layers": layers})
     if not networks:
-        return None
+        (run_folder / PAGE).unlink(missing_ok=True)
+        return
     page = TEMPLATE.read_text(encoding="utf-8")
     page = page.replace("/*RUN*/", escape(results["provenance"]["run"]))
     page = page.replace("/*NETWORKS*/", json.dumps(networks).replace("<", "\\u003c"))
     files.write_text(run_folder / PAGE, page)
-    return run_folder / PAGE

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from tasks.files import UserError
 from tasks.handwriting import Picture
 
-MOST_PIXELS = 64_000_000  # a decoded picture of this size takes 256 MB; a small file can hold far more
+MOST_PIXELS = 64_000_000  # decoding one of this size takes up to 1 GB; a small file can hold far more
 LEAST_SIDES = (4, 16)  # pixels: the shorter and the longer side
 KEPT_SIDE = 1024  # pixels: a picture with more than twice that on its longer side is reduced when it is read
 
@@ -20,9 +20,9 @@ def read_picture(path: Path) -> Picture:
     It stands upright as its EXIF data say, and lies on white paper where it is transparent. Raises UserError if it
     is not there, not such a file, damaged, too small or huge; the message does not name the file.
     """
-    if not path.is_file():
-        raise UserError("there is no such file. Expected the path of a PNG or JPEG picture.")
     try:
+        if not path.is_file():
+            raise UserError("there is no such file. Expected the path of a PNG or JPEG picture.")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is lower
             image = Image.open(path, formats=("PNG", "JPEG"))

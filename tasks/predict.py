@@ -2,7 +2,7 @@
 
 IMAGES is an npz file with `images`, uint8 (n, 28, 28); each FOLDER holds a training. A network is loaded only
 if it is the file that its training wrote. Prints one line of JSON: {"probabilities": {FOLDER: n lists of ten}},
-or {"error": TEXT}. Logs go to stderr.
+"left_out": why other folders have none}, or {"error": TEXT}. Logs go to stderr.
 """
 
 import argparse
@@ -53,9 +53,12 @@ def main() -> None:
     try:
         with np.load(arguments.images, allow_pickle=False) as stored:
             images = stored["images"]
-        answer = {
-            "probabilities": {str(folder): probabilities(folder, images) for folder in arguments.folders}
-        }
+        answer = {"probabilities": {}, "left_out": []}
+        for folder in arguments.folders:
+            try:
+                answer["probabilities"][str(folder)] = probabilities(folder, images)
+            except files.UserError as error:
+                answer["left_out"].append(str(error))
     except Exception as error:
         answer = {"error": files.explain(error)}
     channel.write(json.dumps(answer) + "\n")

@@ -14,9 +14,10 @@ import numpy as np
 from tasks.arrays import UNREADABLE
 from tasks.comparison import ALPHA, Right, RightBySeed, agreement, difference_interval, holm, mcnemar_p
 from tasks.files import read_json
+from tasks.records import PLANNED
 from tasks.wording import points, span
 
-NOT_ABOUT_RESULTS = ("artifacts_dir", "refresh", "models", "seeds")  # the lines of the comparison show these
+NOT_ABOUT_RESULTS = (*PLANNED, "artifacts_dir", "refresh", "models", "seeds")  # shown elsewhere
 MACHINE = ("python", "commit", "platform", "processor", "threads")
 
 
@@ -65,7 +66,8 @@ def read_previous(folder: Path, dataset_digest: str) -> PreviousRun:
 def compare_with_previous(
     previous: PreviousRun, now: Mapping[str, Any], right: Mapping[str, RightBySeed]
 ) -> dict[str, Any]:
-    """The `previous_run` section of results.json. `now` holds this run's `parameters` and `provenance`.
+    """The `previous_run` section of results.json. `now` holds this run's `parameters`, `provenance`
+    and `models`.
 
     One line for each model and seed that both runs have; differences are now minus before. Holm's adjustment
     over the lines decides the verdicts, so a run with many trainings raises no more false alarms than one.
@@ -87,7 +89,8 @@ def compare_with_previous(
         "note": note,
         "parameters_changed": _changes(
             previous.results.get("parameters"), now["parameters"], NOT_ABOUT_RESULTS
-        ),
+        )
+        + _plans_changed(previous.results.get("models") or {}, now.get("models") or {}),
         "versions_changed": _changes(
             _versions(previous.results.get("provenance")), _versions(now["provenance"])
         ),
@@ -131,6 +134,16 @@ def _versions(provenance: Mapping[str, Any] | None) -> dict[str, Any]:
     if not provenance:
         return {}
     return {**provenance.get("versions", {}), **{key: provenance.get(key) for key in MACHINE}}
+
+
+def _plans_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs for a network in both runs, as "cnn epochs: 5 -> 10"; an older run may not tell all."""
+    return [
+        f"{name} {key}: {before[name][key]} -> {value}"
+        for name, plan in now.items()
+        for key, value in plan.items()
+        if key in PLANNED and key in before.get(name, {}) and before[name][key] != value
+    ]
 
 
 def _changes(

@@ -1,5 +1,6 @@
 """The steps of recognize-digit: pictures to MNIST's form, networks to opinions, opinions to an answer."""
 
+import contextlib
 import json
 import re
 import subprocess
@@ -18,7 +19,7 @@ from tasks.handwriting import mnist_form
 from tasks.picture_files import read_picture
 from tasks.recognition_report import Answer, publish, sentence, write_pictures
 from tasks.report import read_results
-from tasks.report_numbers import finished
+from tasks.report_numbers import sound
 from tasks.training_process import tensorflow_environment
 
 IMAGES, ANSWERS = "images.npz", "answers.json"
@@ -45,7 +46,7 @@ class Pictures:
 def networks_of(run_folder: Path) -> list[Asked]:
     """Return the networks of a run that finished and did not diverge, in the order of its report.
 
-    Raises UserError if the folder holds no run that this version reads, or none of its trainings finished.
+    Raises UserError if the folder holds no run that this version reads, or none of its trainings is there.
     """
     if not (run_folder / "results.json").is_file():
         raise UserError(
@@ -55,12 +56,16 @@ def networks_of(run_folder: Path) -> list[Asked]:
     artifacts = run_folder.resolve().parent.parent
     asked = []
     for name, model in read_results(run_folder)["models"].items():
-        if trained := [training for training in finished(model) if not training["diverged"]]:
-            accuracy, nll = (mean(each["validation"][key] for each in trained) for key in ("accuracy", "nll"))
-            folders = [str((artifacts / each["folder"]).resolve()) for each in trained]
+        kept = [each for each in sound(model) if (artifacts / each["folder"] / "training.json").is_file()]
+        if kept:
+            accuracy, nll = (mean(each["validation"][key] for each in kept) for key in ("accuracy", "nll"))
+            folders = [str((artifacts / each["folder"]).resolve()) for each in kept]
             asked.append(Asked(name, folders, (accuracy, -nll)))
     if not asked:
-        raise UserError(f"No training of the run in {run_folder} finished. Name another one with --run.")
+        raise UserError(
+            f"No finished training of the run in {run_folder} is kept here. Name another run with --run, or run "
+            "the pipeline again: it trains what is missing."
+        )
     return asked
 
 
@@ -71,7 +76,7 @@ def new_folder(artifacts: Path, name: str) -> Path:
         (artifacts / "recognized").mkdir(parents=True, exist_ok=True)
         for number in range(1, 1000):
             folder = artifacts / "recognized" / (name if number == 1 else f"{name}-{number}")
-            if not folder.exists():
+            with contextlib.suppress(FileExistsError):
                 folder.mkdir()
                 return folder
     except OSError as error:
@@ -91,7 +96,6 @@ def prepare_pictures(paths: list[str], folder: str) -> Pictures:
             images.append(mnist_form(read_picture(Path(path))))
         except UserError as error:
             errors[place] = str(error)
-            get_run_logger().warning("%s: %s", path, error)
     stored = Path(folder) / IMAGES
     with atomic_write(stored) as temporary:
         np.savez(temporary, images=np.array(images, dtype=np.uint8).reshape(-1, 28, 28))
@@ -102,7 +106,8 @@ def prepare_pictures(paths: list[str], folder: str) -> Pictures:
 def ask_networks(pictures: Pictures, networks: list[Asked]) -> dict[str, list[list[float]]]:
     """Return what each network says, {name: (n, 10) probabilities}; several seeds of one are averaged.
 
-    One process loads TensorFlow for all of them. Raises UserError if it fails.
+    One process loads TensorFlow for all of them. A training that is damaged is left out with a warning. Raises
+    UserError if the process fails or no training is sound.
     """
     if len(pictures.errors) == len(pictures.files):
         return {network.name: [] for network in networks}
@@ -114,10 +119,15 @@ def ask_networks(pictures: Pictures, networks: list[Asked]) -> dict[str, list[li
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise UserError(answer.get("error") or f"The process that asks the networks failed: {last}")
     by_folder = answer["probabilities"]
-    return {
-        network.name: np.mean([by_folder[folder] for folder in network.folders], axis=0).tolist()
-        for network in networks
-    }
+    if not by_folder:
+        raise UserError(answer["left_out"][0])
+    for reason in answer["left_out"]:
+        get_run_logger().warning("Left out: %s", reason)
+    said = {}
+    for network in networks:
+        if values := [by_folder[folder] for folder in network.folders if folder in by_folder]:
+            said[network.name] = np.mean(values, axis=0).tolist()
+    return said
 
 
 def answers(
@@ -128,7 +138,7 @@ def answers(
     {"file", "digit", "models": {name: {"digit", "probability", "probabilities"}}, "best": name of the network best
     on validation, whose digit is the answer}; for a refused picture digit None, no models, and "error".
     """
-    best = max(networks, key=lambda network: network.rank).name
+    best = max((each for each in networks if each.name in said), key=lambda network: network.rank).name
     found: list[Answer] = []
     number = 0
     for place, file in enumerate(pictures.files):
@@ -156,9 +166,9 @@ def answer(
     """Write answers.json and the picture of what the networks saw, and publish them; return the former's path."""
     path = Path(pictures.path).with_name(ANSWERS)
     found = answers(pictures, networks, said)
+    write_json(path, {"run": run_folder, "answers": found})
     with np.load(pictures.path, allow_pickle=False) as stored:
         seen = write_pictures(found, stored["images"], path.parent)
-    write_json(path, {"run": run_folder, "answers": found})
     for each in found:
         get_run_logger().info("%s: %s", each["file"], sentence(each))
     publish(found, seen, run_folder)

@@ -19,6 +19,7 @@ from tasks.wording import and_list
 Answer = dict[str, Any]  # see tasks.recognition.answers
 
 SEEN = "seen.png"
+MOST_DRAWN = 60  # each takes 2 MB of memory to draw
 PLACES = ("first", "second", "third")
 
 
@@ -80,17 +81,19 @@ def for_programs(answers: list[Answer]) -> list[dict[str, Any]]:
 def write_pictures(answers: list[Answer], images: npt.NDArray[np.uint8], folder: Path) -> Path:
     """Draw what the networks saw, (n, 28, 28), each with its file and answer; return the PNG's path.
 
-    Pictures on which the networks disagree are framed.
+    Pictures on which the networks disagree are framed. If there are more than MOST_DRAWN, those come first.
     """
     answered = [answer for answer in answers if "error" not in answer]
+    disagree = [len({model["digit"] for model in answer["models"].values()}) > 1 for answer in answered]
+    chosen = sorted(sorted(range(len(answered)), key=lambda place: not disagree[place])[:MOST_DRAWN])
     captions = []
-    for answer in answered:
+    for answer in (answered[place] for place in chosen):
         best = answer["models"][answer["best"]]
         captions.append(
             f"{plain(Path(answer['file']).name, 20, 1)}\n{best['digit']} at {probability(best['probability'])}"
         )
-    disagree = [len({model["digit"] for model in answer["models"].values()}) > 1 for answer in answered]
-    return save(draw_pictures(images, captions, disagree, "no picture was answered"), folder / SEEN)
+    framed = [disagree[place] for place in chosen]
+    return save(draw_pictures(images[chosen], captions, framed, "no picture was answered"), folder / SEEN)
 
 
 def answers_markdown(answers: list[Answer], seen: Path, run_folder: str) -> str:

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+# What each network has a default of its own for: results.json holds what was used.
+PLANNED = ("epochs", "learning_rate", "learning_rate_schedule")
+
 
 @dataclass(frozen=True)
 class Dataset:

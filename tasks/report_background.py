@@ -5,7 +5,7 @@ from typing import Any
 
 from tasks.figures import PREVIEW
 from tasks.markdown import DASH, bullets, code, code_block, escape, paragraphs, table
-from tasks.report_numbers import duration, finished, has_several_seeds, last_value, whole
+from tasks.report_numbers import Model, duration, finished, has_several_seeds, last_value, whole
 from tasks.wording import percent
 
 Results = dict[str, Any]
@@ -127,6 +127,12 @@ def below_validation(results: Results) -> str:
     )
 
 
+def learning_rate(name: str, model: Model) -> str:
+    """Return a network's learning rate, such as "challenger 0.003 (cosine)"; older results do not tell it."""
+    schedule = model.get("learning_rate_schedule", "constant")
+    return f"{name} {model.get('learning_rate', DASH)}{'' if schedule == 'constant' else f' ({schedule})'}"
+
+
 def reproducibility(results: Results) -> str:
     """Return all that is needed to repeat the run."""
     made = results.get("provenance") or {}
@@ -152,6 +158,7 @@ def reproducibility(results: Results) -> str:
         "platform": escape(made.get("platform") or DASH),
         "Python": escape(made.get("python") or DASH),
         **{escape(name): escape(version) for name, version in (made.get("versions") or {}).items()},
+        "learning rate": escape(", ".join(learning_rate(name, m) for name, m in results["models"].items())),
         "precision": escape(", ".join(map(str, precision)) or DASH),
         "threads per training": str(made.get("threads") or DASH),
         "trainings at a time": str(made.get("trainings_at_a_time") or DASH),

@@ -30,6 +30,11 @@ def finished(model: Model) -> list[Training]:
     return [t for t in model.get("trainings") or [] if t.get("history") and t.get("test")]
 
 
+def sound(model: Model) -> list[Training]:
+    """Return the finished trainings of a model whose loss stayed finite."""
+    return [training for training in finished(model) if not training["diverged"]]
+
+
 def has_several_seeds(results: dict[str, Any]) -> bool:
     """Say whether any model was trained, or was to be trained, with more than one seed."""
     return any(len(model.get("trainings") or []) > 1 for model in results["models"].values())

@@ -40,8 +40,8 @@ def collect_results(
 ) -> dict[str, Any]:
     """Return the content of results.json.
 
-    `header` holds the parameters, provenance and dataset of results.json, and `models`: the planned epochs by
-    name, as {name: {"epochs": n}}, in the order of the report. `evaluated` are the JSON files of `evaluate`,
+    `header` holds the parameters, provenance and dataset of results.json, and `models`: the plan of each (see
+    `records.PLANNED`), in the order of the report. `evaluated` are the JSON files of `evaluate`,
     `right[model][seed]` tells which test images that training recognised. `failures` are steps that raised,
     {"task", "model" | None, "seed" | None, "error"}; `gates` the limits, {"min_test_accuracy": a number or
     one per model, "max_accuracy_drop": a number}, each may be None.
@@ -51,7 +51,7 @@ def collect_results(
     unexplained = _unexplained(header, by_training, failures, shared)
     failures = [dict(failure) for failure in [*failures, *([] if shared else unexplained)]]
     models = {
-        name: _model(name, plan["epochs"], by_training, [*failures, *unexplained])
+        name: _model(name, plan, by_training, [*failures, *unexplained])
         for name, plan in header["models"].items()
     }
     comparisons = compare_models({name: right[name] for name in models if right.get(name)})
@@ -107,7 +107,7 @@ def _spread(values: Sequence[float | None]) -> dict[str, Any]:
 
 def _model(
     name: str,
-    epochs: int,
+    plan: Mapping[str, Any],
     by_training: Mapping[tuple[str, int], Mapping[str, Any]],
     failures: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
@@ -121,10 +121,10 @@ def _model(
     trainings = {**failed, **measured}
     return {
         "parameter_count": entries[0]["parameter_count"] if entries else None,
-        "epochs": epochs,
+        **plan,
         "summary": entries[0]["summary"] if entries else None,
         "trainings": [trainings[seed] for seed in sorted(trainings)],
-        "aggregate": aggregate_over_seeds([measured[seed] for seed in sorted(measured)], epochs),
+        "aggregate": aggregate_over_seeds([measured[seed] for seed in sorted(measured)], plan["epochs"]),
     }
 
 

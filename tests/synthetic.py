@@ -83,7 +83,7 @@ def make_header(
             "epochs": epochs,
             "batch_size": 128,
             "validation_split": 0.1,
-            "learning_rate": 0.001,
+            "learning_rate": None,
             "pixel_scaling": "unit",
             "precision": "auto",
             "train_samples": None,
@@ -135,7 +135,14 @@ def make_header(
             "prepared_digest": prepared.digest,
             "is_mnist": prepared.dataset.is_mnist,
         },
-        "models": {model: {"epochs": epochs or _network(model)[0]} for model in models},
+        "models": {
+            model: {
+                "epochs": epochs or _network(model)[0],
+                "learning_rate": 0.001,
+                "learning_rate_schedule": "constant",
+            }
+            for model in models
+        },
     }
 
 

@@ -52,11 +52,13 @@ def test_the_same_answers_are_unchanged() -> None:
 def test_what_changed_is_listed() -> None:
     """Parameters and versions that differ are listed with both values; what is only new, as None before."""
     before = {
-        "parameters": {"epochs": None},
+        "parameters": {"batch_size": 128, "epochs": None},
+        "models": {"dense": {"epochs": 50}, "cnn": {}},
         "provenance": {"versions": {"keras": "3.14.0"}, "commit": "b", "python": None},
     }
-    section = compare_with_previous(PreviousRun("earlier", before), NOW, {})
-    assert section["parameters_changed"] == ["epochs: None -> 5"]
+    now = NOW | {"models": {"dense": {"epochs": 5, "learning_rate": 0.001}, "cnn": {"epochs": 5}}}
+    section = compare_with_previous(PreviousRun("earlier", before), now, {})
+    assert section["parameters_changed"] == ["batch_size: 128 -> None", "dense epochs: 50 -> 5"]
     assert section["versions_changed"] == ["keras: 3.14.0 -> 3.15.1"]
 
 

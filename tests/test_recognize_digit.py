@@ -39,6 +39,8 @@ def run_of(folder: Path, **models: list[dict[str, Any]]) -> Path:
     run = folder / "runs" / "run"
     results = {"schema_version": 1, "models": {name: {"trainings": each} for name, each in models.items()}}
     files.write_json(run / "results.json", results)
+    for each in (training for trainings in models.values() for training in trainings):
+        files.write_json(folder / each["folder"] / "training.json", {})
     return run
 
 
@@ -62,7 +64,7 @@ def found() -> list[dict[str, Any]]:
 
 
 def test_networks_of_a_run(tmp_path: Path) -> None:
-    """All finished trainings are asked; the best is the most accurate on validation, then that of lower NLL."""
+    """All sound trainings are asked; the best is the most accurate on validation, then that of lower NLL."""
     failed = training(2, 0, None, history=None, test=None)
     run = run_of(
         tmp_path,
@@ -82,8 +84,12 @@ def test_no_run(tmp_path: Path) -> None:
     """Without a run, or without a finished training in it, the error says what to do."""
     with pytest.raises(files.UserError, match=r"holds no run\. Train first"):
         networks_of(tmp_path / "latest")
-    with pytest.raises(files.UserError, match="Name another one with --run"):
+    with pytest.raises(files.UserError, match="Name another run with --run"):
         networks_of(run_of(tmp_path, dense=[training(0, 0, None, history=None)]))
+    run = run_of(tmp_path, dense=[training(0, 0.97, 0.1)])
+    (tmp_path / "trainings" / "some-0" / "training.json").unlink()
+    with pytest.raises(files.UserError, match="is kept here"):
+        networks_of(run)
 
 
 def test_answers(found: list[dict[str, Any]]) -> None:
@@ -140,6 +146,27 @@ def test_markdown(found: list[dict[str, Any]], tmp_path: Path) -> None:
     assert "`blank.png`: not answered" in text
     assert "| `o$ne.jpg` | cnn | 4 at 70.00 %" in text
     assert "data:image/png;base64," in text
+
+
+def test_no_opinion() -> None:
+    """A network of which no training could be asked has no say, even if it was the best."""
+    networks = [Asked("dense", ["d"], (0.97, -0.1)), Asked("cnn", ["c"], (0.99, -0.2))]
+    pictures = Pictures("images.npz", ["7.png"], {})
+    [answer] = recognition.answers(pictures, networks, {"dense": [probabilities(7, 0.9)]})
+    assert (answer["digit"], answer["best"]) == (7, "dense")
+
+
+def test_many_pictures(tmp_path: Path) -> None:
+    """Of very many pictures some are drawn, those on which the networks disagree before others."""
+    models = {name: {"digit": 7, "probability": 0.9} for name in ("dense", "cnn")}
+    agreed = {"file": "7.png", "digit": 7, "models": models, "best": "cnn"}
+    disputed = {**agreed, "models": {**models, "dense": {"digit": 1, "probability": 0.9}}}
+    images = np.zeros((80, 28, 28), dtype=np.uint8)
+    few = write_pictures([agreed] * 60, images[:60], tmp_path / "few")
+    many = write_pictures([agreed] * 79 + [disputed], images, tmp_path / "many")
+    with Image.open(few) as one, Image.open(many) as other:
+        assert one.size == other.size
+        assert one.tobytes() != other.tobytes()  # the last of the 80 is there, in its frame
 
 
 def test_damaged_model(tmp_path: Path) -> None:
