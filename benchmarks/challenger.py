@@ -1,4 +1,4 @@
-"""What each part of the challenger is worth: the network without it, on validation images, seed by seed.
+"""What each part of a candidate for the challenger is worth: the network without it, on validation images.
 
     python benchmarks/challenger.py [--seeds 0 1 2] [--epochs 10] [--precision float32]
 
@@ -34,12 +34,20 @@ DATASET, RESULTS = (
     ROOT / "benchmarks" / "results" / "challenger.json",
 )
 HALF = 30_000  # images
-FULL, AVERAGED = "challenger", "with the weights averaged over the last steps"
+FULL, AVERAGED = "candidate", "with the weights averaged over the last steps"
 EMA_MOMENTUM = 0.995  # of Keras's optimizers: the average reaches back about 200 steps, nearly one epoch
 
 
+def candidate() -> Any:
+    """Return the network whose parts were weighed: the challenger with dropout, which was then left out."""
+    import keras
+
+    *layers, output = build_challenger().layers
+    return keras.Sequential([keras.Input((28, 28, 1)), *layers, keras.layers.Dropout(0.5), output])
+
+
 def without(*names: str) -> Callable[[], Any]:
-    """Return a builder of the challenger without the layers of these classes.
+    """Return a builder of the candidate without the layers of these classes.
 
     Convolutions get a bias if nothing is left that would add one to them, as batch normalisation does.
     """
@@ -47,7 +55,7 @@ def without(*names: str) -> Callable[[], Any]:
     def build() -> Any:
         import keras
 
-        kept = [layer for layer in build_challenger().layers if type(layer).__name__ not in names]
+        kept = [layer for layer in candidate().layers if type(layer).__name__ not in names]
         if "BatchNormalization" in names:
             kept = [
                 layer
@@ -60,18 +68,18 @@ def without(*names: str) -> Callable[[], Any]:
     return build
 
 
-CHALLENGER = MODELS["challenger"]
+CANDIDATE = replace(MODELS["challenger"], build=candidate)
 VARIANTS = {
-    FULL: CHALLENGER,
+    FULL: CANDIDATE,
     "without augmentation": replace(
-        CHALLENGER, build=without("RandomRotation", "RandomTranslation", "RandomZoom")
+        CANDIDATE, build=without("RandomRotation", "RandomTranslation", "RandomZoom")
     ),
-    "without batch normalisation": replace(CHALLENGER, build=without("BatchNormalization")),
-    "constant learning rate of 0.003": replace(CHALLENGER, learning_rate_schedule="constant"),
+    "without batch normalisation": replace(CANDIDATE, build=without("BatchNormalization")),
+    "constant learning rate of 0.003": replace(CANDIDATE, learning_rate_schedule="constant"),
     "constant learning rate of 0.001": replace(
-        CHALLENGER, learning_rate=0.001, learning_rate_schedule="constant"
+        CANDIDATE, learning_rate=0.001, learning_rate_schedule="constant"
     ),
-    "without dropout": replace(CHALLENGER, build=without("Dropout")),
+    "without dropout": replace(CANDIDATE, build=without("Dropout")),
 }
 
 
