@@ -132,7 +132,7 @@ def reasons(results: Results) -> list[str]:
 
 
 def cost_of_regularisation(results: Results) -> str:
-    """Return what an L2 of 0.01 (with dropout) costs: regularized_cnn's accuracy beside its neighbours'."""
+    """Return what L2 and dropout cost: regularized_cnn's accuracy beside its neighbours'."""
     names = [
         name
         for name in ("regularized_cnn", "cnn", "deep_cnn")
@@ -160,5 +160,5 @@ def cost_of_regularisation(results: Results) -> str:
         "the same layers without the two."
     )
     return (
-        f"**What an L2 of 0.01 costs.** {meaning} Test accuracy in this run: {'; '.join(accuracies)}.{hint}"
+        f"**What L2 and dropout cost.** {meaning} Test accuracy in this run: {'; '.join(accuracies)}.{hint}"
     )

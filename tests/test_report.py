@@ -259,7 +259,7 @@ def test_tutorial_says_why(results: Results) -> None:
     part = report_markdown(results).split("## Beside the tutorial")[1].split("\n## ")[0]
     assert "dense: 5 epochs, not 50; batch_size 64, not 128" in part
     assert "trained on raw pixels 0..255" in part
-    assert "**What an L2 of 0.01 costs.**" in part
+    assert "**What L2 and dropout cost.**" in part
 
 
 def test_tie_is_said(results: Results) -> None:
