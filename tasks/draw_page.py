@@ -42,12 +42,14 @@ def page_layers(layers: list[dict[str, Any]], weights: list[Weights]) -> list[di
             made.append({"kind": kind, "kernel": kernel, "bias": bias})
             if kind == "Conv2D":
                 made[-1] |= {"size": kernel.shape[0], "same": settings["padding"] == "same"}
-                check(layer, strides=[1, 1], dilation_rate=[1, 1], groups=1)
+                size = [kernel.shape[0]] * 2
+                check(layer, kernel_size=size, strides=[1, 1], dilation_rate=[1, 1], groups=1)
             if settings["activation"] == "relu":
                 made.append({"kind": "ReLU"})
-            elif not (settings["activation"] == "linear" or layer is layers[-1]):
+            elif layer is not layers[-1]:
                 check(layer, activation="linear")
         elif kind == "BatchNormalization":
+            check(layer, center=True, scale=True)
             gamma, beta, moving_mean, moving_variance = (next(left) for _ in range(4))
             factor = gamma / np.sqrt(moving_variance + settings["epsilon"])
             made.append({"kind": kind, "factor": factor, "bias": beta - moving_mean * factor})
@@ -77,18 +79,23 @@ def base64_of(values: Weights) -> str:
 
 
 def read_network(folder: Path) -> list[dict[str, Any]]:
-    """Return the layers of a training's final network, ready for JSON. Raises DamagedError or OSError."""
+    """Return the layers of a training's final network, ready for JSON.
+
+    Raises DamagedError or OSError if it is not kept as it was, ValueError if the page cannot compute it.
+    """
     record = files.read_record(folder / "training.json")
     if record is None:
         raise FileNotFoundError(f"{folder} holds no finished training")
     with zipfile.ZipFile(folder / "model.keras") as archive:
-        layers = json.loads(archive.read("config.json"))["config"]["layers"]
+        description = json.loads(archive.read("config.json"))
+    if description["class_name"] != "Sequential":
+        raise ValueError(f"draw.html cannot compute a network of class {description['class_name']}")
     [checkpoint] = (name for name in record["files"] if name.startswith("checkpoint-"))
     with np.load(folder / checkpoint, allow_pickle=False) as stored:
         weights = [stored[name] for name in sorted(stored.files) if name.startswith("weight_")]
     return [
         {name: base64_of(value) if isinstance(value, np.ndarray) else value for name, value in layer.items()}
-        for layer in page_layers(layers, weights)
+        for layer in page_layers(description["config"]["layers"], weights)
     ]
 
 

@@ -35,6 +35,7 @@ def test_batch_normalisation() -> None:
         ("LSTM", {}, "LSTM"),
         ("MaxPooling2D", {"pool_size": (3, 3), "strides": (2, 2)}, "strides"),
         ("ReLU", {"max_value": 6.0}, "max_value"),
+        ("BatchNormalization", {"scale": False}, "scale"),
     ],
 )
 def test_unknown_layer(kind: str, settings: dict[str, Any], words: str) -> None:
