@@ -184,7 +184,8 @@ class Network:
     learning_rate_schedule: Literal["constant", "cosine"] = "constant"
 
 
-# XLA turns the dense network's many small operations into few; for convolutions on a CPU it is far slower.
+# XLA turns the dense network's many small operations into few. It refuses the others under op determinism, because
+# it has no deterministic gradient of max-pooling.
 MODELS = {
     "dense": Network(build_dense, epochs=50, compile_with_xla=True),
     "cnn": Network(build_cnn, epochs=20, compile_with_xla=False),
