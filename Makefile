@@ -16,7 +16,7 @@ help:
 	@echo "make test         all tests"
 	@echo "make check        ruff and mypy"
 	@echo "make test-faults  the long fault tests: kills and damages at random points"
-	@echo "make bench        speed beside plain Keras and PyTorch (about an hour)"
+	@echo "make bench        speed beside plain Keras and PyTorch (two to three hours)"
 	@echo "make lock         resolve requirements.lock anew (needs uv)"
 	@echo "make clean        remove .venv; artifacts stay"
 

@@ -198,13 +198,10 @@ def make_training(
     accuracy += shift + 0.1 * (1 - accuracy) * generator.normal()
     history = make_history(model, epochs, generator)
     with np.load(prepared.path) as data:
-        labels = {"train_sample": data["y_train"][data["train_sample"]]}
-        labels |= {split: data[f"y_{split}"] for split in ("validation", "test")}
-    predictions = {
-        f"{weights}_{split}": make_log_probabilities(truth, accuracy, generator)
-        for weights in ("final", "best")
-        for split, truth in labels.items()
-    }
+        predictions = {
+            f"{weights}_{split}": make_log_probabilities(data[f"y_{split}"], accuracy, generator)
+            for weights, split in (("final", "validation"), ("final", "test"), ("best", "validation"))
+        }
     count = prepared.counts["train"]
     predictions["final_train_nll"] = np.float64(count * (history["train_nll"][-1]))
     predictions["final_train_correct"] = np.int64(round(count * min(1.0, accuracy + 0.01)))
