@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks import storage
+from tasks.arrays import writing_to
 from tasks.files import UserError
 from tasks.models import MODELS
 from tasks.training_process import stopping
@@ -81,8 +82,9 @@ def checked_workers(client: Any, artifacts: Path, api_url: str) -> Iterator[None
             "The Dask scheduler has no workers. Start some on each machine: "
             f"dask worker {client.scheduler.address} --nthreads 1 --nworkers 1"
         )
-    artifacts.mkdir(parents=True, exist_ok=True)
-    token.touch()
+    with writing_to(artifacts):
+        artifacts.mkdir(parents=True, exist_ok=True)
+        token.touch()
     try:
         client.register_plugin(TrainingWorker(), name=token.name)
         yield

@@ -21,7 +21,8 @@ from tasks.report import report
 from tasks.results import compare
 from tasks.training_process import trainings_end_with_this
 
-ModelName = Literal["dense", "cnn", "regularized_cnn", "deep_cnn", "challenger", "all"]
+NetworkName = Literal["dense", "cnn", "regularized_cnn", "deep_cnn", "challenger"]
+ModelName = Literal[NetworkName, "all"]
 Accuracy = Annotated[float, Field(ge=0, le=1)]
 DEFAULT_MODELS: list[ModelName] = ["dense", "cnn", "regularized_cnn"]
 
@@ -43,7 +44,7 @@ def mnist_pipeline(
     precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto",
     train_samples: Annotated[int | None, Field(ge=10)] = None,
     training_timeout: Annotated[float | None, Field(gt=0)] = None,
-    min_test_accuracy: Accuracy | dict[ModelName, Accuracy] | None = None,
+    min_test_accuracy: Accuracy | dict[NetworkName, Accuracy] | None = None,
     max_accuracy_drop: Accuracy | None = None,
     refresh: bool = False,
     artifacts_dir: str | None = None,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import cyclopts
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.exceptions import TerminationSignal
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -42,10 +43,21 @@ def is_for_a_person(record: logging.LogRecord) -> bool:
 
 @contextlib.contextmanager
 def prefect_server() -> Iterator[None]:
-    """Use the configured Prefect server, or a temporary one while the block runs, and then a shorter log."""
-    if PREFECT_API_URL.value():
+    """Use the configured Prefect server, or a temporary one while the block runs, and then a shorter log.
+
+    Raises UserError if a server is configured and does not answer.
+    """
+    if url := PREFECT_API_URL.value():
+        with get_client(sync_client=True) as client:
+            if error := client.api_healthcheck():
+                raise files.UserError(
+                    f"No Prefect server answers at {url} ({type(error).__name__}: {error}). Start it, correct "
+                    "PREFECT_API_URL, or unset that: then this starts a temporary one."
+                )
         yield
         return
+    not_by_proxy = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    os.environ["no_proxy"] = ",".join(filter(None, [not_by_proxy, "127.0.0.1"]))
     for handler in console_handlers():
         handler.addFilter(is_for_a_person)
     api_url = start_temporary_server()

@@ -127,6 +127,12 @@ class _Pair:
     p_value: float | None  # None: no verdict
     resolution: float  # the smallest step of an accuracy, one image
 
+    @property
+    def mean(self) -> float:
+        """The mean difference, from whole images: sums of fractions would leave a residue where it is zero."""
+        images = sum(round(difference / self.resolution) for difference in self.differences)
+        return images * self.resolution / len(self.differences)
+
 
 def compare_models(right: Mapping[str, RightBySeed]) -> list[dict[str, Any]]:
     """Compare every pair of models that share a seed; one COMPARISON of results.json for each.
@@ -215,7 +221,7 @@ def _comparison(
         "models": list(pair.models),
         "n_seeds": len(pair.seeds),
         "seeds": pair.seeds,
-        "difference": float(np.mean(pair.differences)),
+        "difference": pair.mean,
         "ci95": None if interval is None else list(interval),
         "level": level,  # of this pair's interval alone: 0.95, or more where Holm widened it
         "p_value": pair.p_value if pair.counts else None,
@@ -233,14 +239,14 @@ def excludes_zero(interval: tuple[float, float]) -> bool:
 
 def _from_the_better(pair: _Pair, interval: tuple[float, float]) -> tuple[str, str, str, str]:
     """The better model, the worse one, the lead in points and its interval."""
-    (first, second), mean = pair.models, float(np.mean(pair.differences))
+    (first, second), mean = pair.models, pair.mean
     if mean > 0:
         return first, second, points(mean), span(interval)
     return second, first, points(-mean), span((-interval[1], -interval[0]))
 
 
 def _minus(pair: _Pair, interval: tuple[float, float]) -> str:
-    difference = points(float(np.mean(pair.differences)))
+    difference = points(pair.mean)
     return f"{' minus '.join(pair.models)}: {difference} points, {span(interval)}"
 
 

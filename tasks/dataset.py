@@ -108,11 +108,6 @@ def preview(arrays: Arrays) -> Arrays:
     return {"preview": arrays["x_train"][first_of_class], "first_zero": arrays["x_train"][1]}
 
 
-def grid_of_numbers(image: NDArray[np.uint8]) -> str:
-    """Return the grey values of an image as text: a line for each row, three characters for each pixel."""
-    return "\n".join("".join(f"{value:3d}" for value in row) for row in image.tolist())
-
-
 def prepare(
     dataset: Dataset,
     validation_split: float,

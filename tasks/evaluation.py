@@ -139,4 +139,4 @@ def evaluate(training: Training, prepared: PreparedData, run_folder: str) -> Eva
         )
     facts = {key: fitted[key] for key in ("parameter_count", "summary")}
     write_json(path, {"model": training.model, **facts, "training": entry})
-    return Evaluation(training.model, training.seed, str(path), str(path.with_suffix(".npz")))
+    return Evaluation(training.model, training.seed, str(path))

@@ -29,6 +29,7 @@ from tasks.drawing import (
     value_axis,
     zoom_start,
 )
+from tasks.overfitting import SHOWN
 from tasks.report_numbers import STATUS_WORDS, finished
 
 Model = dict[str, Any]
@@ -111,7 +112,8 @@ def draw_onsets(axes: Axes, models: dict[str, Model]) -> None:
             ends = [interval[0] - 0.5, interval[1] + 0.5]
             axes.plot(ends, [row, row], color=INTERVAL, linewidth=12, solid_capstyle="butt")
         if len(trainings) > 1:
-            epochs = [t["onset"]["epoch"] for t in trainings if (t["onset"] or {}).get("epoch")]
+            onsets = [training["onset"] or {} for training in trainings]
+            epochs = [o["epoch"] for o in onsets if o.get("status") in SHOWN and o.get("epoch")]
             axes.plot(epochs, [row] * len(epochs), "|", color=MARK, markersize=9, alpha=0.7)
         if epoch is not None:
             axes.plot(epoch, row, "o", color=MARK, markeredgecolor="white", markersize=7)
@@ -160,7 +162,7 @@ def label_rows(axes: Axes, labels: list[str]) -> None:
 
 def draw_panels(figure: SubFigure, models: dict[str, Model], rows: int, columns: int) -> None:
     """Draw a panel of learning curves per model, each with its own scale of the loss."""
-    panels = figure.subplots(rows, columns, squeeze=False).flat
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     for index, (axes, (name, model)) in enumerate(zip(panels, models.items(), strict=False)):
         trainings = finished(model)
         label = "loss (nats per image)" if index % columns == 0 else ""
@@ -182,7 +184,7 @@ def draw_panels(figure: SubFigure, models: dict[str, Model], rows: int, columns:
         first = zoom_start(name, epochs) - 1
         axes.set_ylim(0, upper_limit(train.high[first:], validation.high[first:]))
         value_axis(axes)
-    for axes in list(panels):
+    for axes in panels[len(models) :]:
         axes.set_axis_off()
     several = any(len(finished(model)) > 1 for model in models.values())
     onset = any(onset_of(model) != (None, None) for model in models.values())

@@ -10,15 +10,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from tasks.drawing import (
-    MARKERS,
-    SERIES,
-    SMALL,
-    new_figure,
-    plain,
-    save,
-    tidy,
-)
+from tasks.arrays import UNREADABLE
+from tasks.drawing import MARKERS, SERIES, SMALL, new_figure, plain, save, tidy
 from tasks.figure_comparison import draw_comparison
 from tasks.figure_model import draw_confusion, draw_curves, draw_mistakes, draw_pictures
 from tasks.files import read_json
@@ -78,11 +71,11 @@ def draw_preview(run_folder: Path) -> Figure:
 
 
 def stored_array(path: Path, name: str) -> npt.NDArray[np.uint8] | None:
-    """Return an array of an npz file, or None where file or array is missing: a report survives that."""
+    """Return an array of an npz file, or None where it is missing or damaged: a report survives that."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return np.asarray(arrays[name], dtype=np.uint8)
-    except (FileNotFoundError, KeyError):
+    except UNREADABLE:
         return None
 
 

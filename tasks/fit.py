@@ -210,19 +210,24 @@ def main() -> None:
 def train_under_lock(
     arguments: argparse.Namespace, say: Callable[..., None], may_start: threading.Event
 ) -> None:
-    """Remove what a killed process left, then train unless the training is already there."""
+    """Remove what a killed process left, then train unless the training is already there.
+
+    Refreshing removes the checkpoint, without which the old record vouches for nothing, but the old results stay
+    until new ones replace them: another run may have asked for them and be about to read them.
+    """
     folder: Path = arguments.folder
     files.remove_temporary_files(folder)
     if arguments.refresh:
-        for old in [folder / "training.json", *folder.glob("checkpoint-*.npz")]:
+        for old in folder.glob("checkpoint-*.npz"):
             old.unlink(missing_ok=True)
-    if usable_record(folder, say):
+    elif usable_record(folder, say):
         say("complete")
-    else:
-        run(folder, arguments.data, say, may_start)
-        say("done")
+        return
+    run(folder, arguments.data, say, may_start)
+    say("done")
 
 
 if __name__ == "__main__":
     main()
+    sys.stdout.flush()
     os._exit(0)  # all is on disk and said; clearing TensorFlow away would take another second

@@ -10,7 +10,9 @@ from typing import Any
 import pandas as pd
 
 from tasks.figures import draw_trend
-from tasks.files import atomic_write, lock, read_json
+from tasks.files import atomic_write, lock
+from tasks.overfitting import SHOWN
+from tasks.results import load_results
 
 LOGGER = logging.getLogger(__name__)
 
@@ -35,7 +37,7 @@ def run_history(artifacts_dir: Path) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for path in sorted(artifacts_dir.glob("runs/*/results.json")):
         try:
-            rows += list(_rows(path.parent.name, read_json(path)))
+            rows += list(_rows(path.parent.name, load_results(path)))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             LOGGER.warning("%s is left out of the history: %s: %s", path, type(error).__name__, error)
     history = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -88,7 +90,8 @@ def _rows(run: str, results: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _measured(training: dict[str, Any]) -> dict[str, Any]:
     test, onset = training["test"], training["onset"]
     low, high = test["accuracy_ci95"]
-    first, last = onset["interval"] or (None, None)
+    shown = onset["status"] in SHOWN
+    first, last = (onset["interval"] if shown else None) or (None, None)
     return {
         "accuracy": test["accuracy"],
         "accuracy_low": low,
@@ -96,7 +99,7 @@ def _measured(training: dict[str, Any]) -> dict[str, Any]:
         "nll": test["nll"],
         "train_accuracy": training["train"]["accuracy"],
         "best_epoch": training["best_epoch"],
-        "onset": onset["epoch"],
+        "onset": onset["epoch"] if shown else None,
         "onset_first": first,
         "onset_last": last,
         "onset_status": onset["status"],

@@ -6,7 +6,9 @@ what no run refers to. All of it can be made again; runs with results are never 
 
 import argparse
 import contextlib
+import os
 import shutil
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -31,13 +33,23 @@ class Kept:
         return [self.path, *self.path.rglob("*")]
 
     @property
+    def facts(self) -> list[os.stat_result]:
+        """Of all its files but those that vanish meanwhile, as temporary ones do."""
+        found = []
+        for file in self.files:
+            with contextlib.suppress(FileNotFoundError):
+                found.append(file.stat())
+        return found
+
+    @property
     def bytes(self) -> int:
-        return sum(file.stat().st_size for file in self.files if file.is_file())
+        return sum(fact.st_size for fact in self.facts if stat.S_ISREG(fact.st_mode))
 
     @property
     def hours(self) -> float:
         """Since anything of it was last written."""
-        return max(0.0, time.time() - max(file.stat().st_mtime for file in self.files)) / 3600
+        newest = max((fact.st_mtime for fact in self.facts), default=0.0)
+        return max(0.0, time.time() - newest) / 3600
 
 
 def written_by(run: Path) -> Iterator[dict[str, Any]]:
@@ -124,7 +136,13 @@ def keep_house(artifacts: Path, prune: bool) -> None:
         print(f"{'network':<16} {'seed':>4}  {'key':<12} {'MB':>7} {'age':>8}  {'state':<8}  referred to by")
         for kept in everything:
             print(line(kept))
-        unused = [kept for kept in everything if not kept.runs and kept.state not in ("running", "in use")]
+        unused = [
+            kept
+            for kept in everything
+            if not kept.runs
+            and kept.state not in ("running", "in use")
+            and not (kept.state == "data" and kept.hours < 1)  # a run that begins may just have written it
+        ]
         size = sum(kept.bytes for kept in unused) / 1e6
         if prune:
             for kept in unused:

@@ -126,9 +126,10 @@ def drop_half(values: Any, seed: Any) -> Any:
 
 
 def nll_and_accuracy(log_probabilities: Array, labels: Array) -> tuple[float, float]:
-    """Return the mean negative log-likelihood in nats and the share of right answers."""
+    """Return the mean negative log-likelihood in nats and the share of right answers; NaN is no right one."""
     chosen = log_probabilities[np.arange(len(labels)), labels]
-    return -float(np.mean(chosen, dtype=np.float64)), float(np.mean(log_probabilities.argmax(1) == labels))
+    right = (log_probabilities.argmax(1) == labels) & np.isfinite(log_probabilities.max(1))
+    return -float(np.mean(chosen, dtype=np.float64)), float(np.mean(right))
 
 
 def batches_of_epoch(count: int, batch_size: int, seed: int, epoch: int) -> Iterator[Array]:

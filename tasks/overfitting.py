@@ -33,6 +33,7 @@ SMALLEST_RISE = 0.02  # of the minimum; a smaller rise does not matter, however 
 CLEAR_RISE = 3.0  # in units of the noise; a higher rise needs no trend test
 TREND_Z = 2.33  # one-sided 1 % point of the normal distribution
 NEAR = 3.0  # in zigzags; the best epoch is sought where the curve comes that near to its minimum
+SHOWN = ("overfits", "diverged")  # statuses whose epoch, if they have one, is an onset of overfitting
 UNDECIDED = ("inconclusive", "too_short")  # statuses that neither show an onset nor speak against one
 VALLEY = 1.25  # in standard errors; the interval holds the epochs whose mean is that near to the lowest
 
@@ -43,7 +44,7 @@ class Onset:
 
     Statuses, the first that holds: diverged, too_short, overfits or degrading, recovered, inconclusive,
     not_observed. `overfits` and `degrading` (the training loss rises too) carry an epoch and an interval,
-    `diverged` does where the epochs before the break do.
+    `diverged` does where the epochs before the break overfit.
     """
 
     status: str
@@ -75,6 +76,8 @@ def find_onset(validation_nll: Losses, train_nll: Losses | None = None) -> Onset
     sentence = f"Diverged: the loss is not a finite number at epoch {broken + 1}."
     if before.epoch is not None:
         sentence += f" Judged up to there: {before.sentence}"
+    if before.status == "degrading":
+        before = replace(before, epoch=None, interval=None, severity=None)
     return replace(before, status="diverged", sentence=sentence)
 
 
@@ -230,7 +233,7 @@ def onset_over_seeds(onsets: Sequence[Onset], epochs: int) -> dict[str, object]:
 
     The median is given where it is identified: when more than half of the seeds show an onset.
     """
-    seen = sorted(o.epoch for o in onsets if o.status in ("overfits", "diverged") and o.epoch is not None)
+    seen = sorted(o.epoch for o in onsets if o.status in SHOWN and o.epoch is not None)
     seeds = len(onsets)
     ordered = [*map(float, seen), *[math.inf] * (seeds - len(seen))]
     middle = (ordered[(seeds - 1) // 2] + ordered[seeds // 2]) / 2 if seeds else math.inf

@@ -54,5 +54,6 @@ class Evaluation:
 
     model: str
     seed: int
-    path: str  # json: model, parameter_count, summary, and the training's entry in results.json
-    arrays_path: str  # npz: predicted (n,) uint8, right (n,) bool on test; mistakes (k, 28, 28) uint8
+    # json: model, parameter_count, summary, and the training's entry in results.json. Beside it an npz of the same
+    # name: predicted (n,) uint8, right (n,) bool on test; mistakes (k, 28, 28) uint8
+    path: str

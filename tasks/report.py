@@ -12,13 +12,12 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.draw_page import write_draw_page
 from tasks.figures import draw_figures, stored_array
-from tasks.files import UserError, read_json, write_text
+from tasks.files import UserError, explain, write_text
 from tasks.history import update_history
 from tasks.publish import publish
 from tasks.report_html import html_page
 from tasks.report_text import report_markdown
-
-SCHEMA_VERSION = 1
+from tasks.results import load_results
 
 
 @task(name="report", task_run_name="report", cache_policy=NO_CACHE)
@@ -53,14 +52,9 @@ def read_results(run_folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{run_folder} holds no results.json; {advice}")
     try:
-        results = read_json(path)
+        return load_results(path)
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({error}); {advice}") from error
-    if not isinstance(results, dict) or results.get("schema_version") != SCHEMA_VERSION:
-        raise UserError(
-            f"{path} is not of schema version {SCHEMA_VERSION}; make it again by running the flow"
-        )
-    return results
 
 
 def first_zero(run_folder: Path) -> list[list[int]] | None:
@@ -76,8 +70,8 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         print(write_report(Path(arguments[0])))
-    except UserError as error:
-        print(error, file=sys.stderr)
+    except (UserError, OSError) as error:
+        print(explain(error), file=sys.stderr)
         return 2
     return 0
 

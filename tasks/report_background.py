@@ -48,8 +48,9 @@ against the last ones.
 images again and again. It covers the luck of the images, not the luck of a training: that takes several
 seeds.
 
-**Tied.** Two networks disagree on some test images. Tied means that each wins about as many of these as a
-fair coin would give it: the data cannot tell the networks apart. It does not prove them equal.
+**Tied.** With one seed: two networks disagree on some test images, and each wins about as many of these as a
+fair coin would give it. With three or more: the difference changes so much from seed to seed that its mean
+may as well be zero. The data cannot tell the networks apart; that does not prove them equal.
 
 **p, and p by Holm.** How often two equally good networks would differ at least this much by luck. Who
 compares many pairs finds a lucky difference sooner or later; Holm's adjustment makes up for that.

@@ -147,7 +147,7 @@ def finding(results: Results) -> str:
     tied = [
         next(name for name in pair["models"] if name != best)
         for pair in results.get("comparisons") or []
-        if best in pair["models"] and not pair["significant"]
+        if best in pair["models"] and pair.get("ci95") and not pair["significant"]
     ]
     if tied:
         sentence += f"; the data cannot tell it from {escape(and_list(tied))}"
@@ -202,6 +202,19 @@ def pairwise(results: Results) -> str:
         "### Is the difference real?",
         bullets([sentence(pair["verdict"]) for pair in pairs]),
         table(header, rows, left=2),
-        "Difference: test accuracy of the first minus that of the second, with its 95 % interval; the last "
-        "four columns count test images. p: exact McNemar test; Holm: adjusted for the number of pairs.",
+        "Difference: test accuracy of the first minus that of the second, with its interval"
+        + levels_in_words(pairs)
+        + " The last four columns count test images. p: exact McNemar test; Holm: adjusted for the number of "
+        "pairs.",
     )
+
+
+def levels_in_words(pairs: list[dict[str, Any]]) -> str:
+    """Return at which levels the intervals of the pairs are, and why."""
+    known = [pair for pair in pairs if pair.get("level")]
+    if not any(pair["n_seeds"] > 1 for pair in known):
+        return " (95 %)."
+    each = "; ".join(
+        f"{' minus '.join(map(escape, pair['models']))} {100 * pair['level']:.4g} %" for pair in known
+    )
+    return f" by Student's t over the seeds, at the level at which Holm's procedure judges the pair: {each}."

@@ -172,5 +172,6 @@ def previous_run(results: Results) -> str:
         bullets(
             [f"{escape(row['model'])}, seed {row['seed']}: {sentence(row['verdict'])}" for row in compared]
         ),
-        table(header, rows) if rows else "The two runs have no training in common.",
+        table(header, rows) if rows else "",
+        f"Not all could be compared: {escape(before['note'])}." if before.get("note") else "",
     )

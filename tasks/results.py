@@ -78,6 +78,21 @@ def collect_results(
     }
 
 
+def load_results(path: Path) -> dict[str, Any]:
+    """Return the content of a results.json.
+
+    Raises OSError if it cannot be opened, ValueError if it is damaged or of another version.
+    """
+    results = read_json(path)
+    if not isinstance(results, dict) or results.get("schema_version") != SCHEMA_VERSION:
+        raise ValueError(f"it is not of schema version {SCHEMA_VERSION}")
+    if "digest" in results:
+        digest = results["digest"]
+        if digest != digest_of({key: value for key, value in results.items() if key != "digest"}):
+            raise ValueError("it does not agree with its own digest")
+    return results
+
+
 def aggregate_over_seeds(trainings: Sequence[Mapping[str, Any]], epochs: int) -> dict[str, Any] | None:
     """Mean, standard deviation (n - 1) and range over seeds, and the onsets; None without a training."""
     if not trainings:

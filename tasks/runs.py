@@ -17,6 +17,7 @@ from prefect.runtime import flow_run
 
 from tasks import files
 from tasks.records import PreparedData
+from tasks.results import load_results
 from tasks.storage import PROJECT
 from tasks.training import THREADS, trainings_at_a_time
 
@@ -74,9 +75,7 @@ def previous_run(artifacts: Path, deployment: str | None, dataset_digest: str) -
     """
     for path in sorted(artifacts.glob("runs/*/results.json"), reverse=True):
         try:
-            results = dict(files.read_json(path))
-            if results.pop("digest") != files.digest_of(results):
-                raise ValueError("it does not agree with its own digest")
+            results = load_results(path)
             fits = (
                 results["status"] == "completed"
                 and results["provenance"]["deployment"] == deployment

@@ -57,12 +57,21 @@ def _most_accurate(models: Models, comparisons: Comparisons) -> str:
     named = [name for name in models if models[name]["aggregate"]]
     best = max(named, key=lambda name: models[name]["aggregate"]["test_accuracy"]["mean"])
     sentence = f"Highest test accuracy: {best}, {accuracy_phrase(models[best])}"
-    groups: dict[str, list[str]] = {"better than": [], "tied with": [], "too few seeds to tell it from": []}
-    beaten, tied, undecided = groups.values()
+    groups: dict[str, list[str]] = {
+        "better than": [],
+        "tied with": [],
+        "too few seeds to tell it from": [],
+        "worse on shared seeds than": [],
+    }
+    beaten, tied, undecided, ahead = groups.values()
     for name in named:
         pair = find_pair(comparisons, best, name)
         if pair is not None:
-            (beaten if pair["significant"] else tied if pair["ci95"] else undecided).append(name)
+            leads = pair["difference"] > 0 if pair["models"][0] == best else pair["difference"] < 0
+            found = (
+                (beaten if leads else ahead) if pair["significant"] else tied if pair["ci95"] else undecided
+            )
+            found.append(name)
     parts = [f"{words} {and_list(others)}" for words, others in groups.items() if others]
     if parts and len(succeeded(models[best])) == 1:
         parts[0] = f"in these trainings {parts[0]}"

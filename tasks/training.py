@@ -5,6 +5,7 @@ neither independent nor repeatable, and a crash or an endless loop in one would 
 """
 
 import contextlib
+import logging
 import os
 import threading
 from pathlib import Path
@@ -34,6 +35,7 @@ from tasks.training_process import (
     stopping,
 )
 
+LOGGER = logging.getLogger(__name__)
 BYTES_PER_TRAINING = 2_000_000_000
 THREADS = min(4, os.cpu_count() or 1)  # part of a training's key, so it depends on the machine alone
 
@@ -44,7 +46,9 @@ def trainings_at_a_time() -> int:
     Two trainings with one thread each are no faster on two cores than one after the other with two threads.
     """
     if chosen := os.environ.get("MNIST_PIPELINE_PARALLEL"):
-        return max(1, int(chosen))
+        if chosen.isdecimal() and int(chosen):
+            return int(chosen)
+        LOGGER.warning("MNIST_PIPELINE_PARALLEL is %r, not a whole number from 1 on; it is not used.", chosen)
     by_memory = psutil.virtual_memory().total // BYTES_PER_TRAINING
     return max(1, min((os.cpu_count() or 1) // THREADS, int(by_memory)))
 
@@ -170,7 +174,7 @@ def train_network(
         elif record := files.read_record(folder / "training.json", spec=spec):
             if begun_by_this_run:
                 origin = "resumed" if record.get("resumed_after") else "trained"
-                return result(origin, "by this run; the Dask worker that did it has died since")
+                return result(origin, "by this run, at an earlier attempt")
             return result("reused", "same data, network, settings, code and versions")
         else:
             reason = storage.why_not_reused(folder, spec)

@@ -187,6 +187,14 @@ def test_the_first_sentence_ranks_no_tie() -> None:
     )
 
 
+def test_the_first_sentence_does_not_turn_a_verdict_round() -> None:
+    """The highest mean may belong to the network that lost on the seeds that both have, if others failed."""
+    models = {"dense": model(accuracy=0.945), "cnn": model(accuracy=0.957, seeds=3)}
+    assert summarize(models, [pair("dense", "cnn", 0.015)], [], [], None)[0].endswith(
+        "worse on shared seeds than dense."
+    )
+
+
 def test_a_single_model_needs_no_comparison() -> None:
     """One model: its accuracy, its onset, and whether 99 % is reached."""
     assert summarize({"cnn": model("overfits", EARLY)}, [], [], [], None) == [

@@ -192,6 +192,15 @@ def test_three_seeds_may_be_tied() -> None:
     assert pair["verdict"].startswith("tied: 3 seeds cannot tell the networks apart (a minus b: 0.00 points")
 
 
+def test_a_mean_of_zero_is_zero() -> None:
+    """Differences of +3, -1 and -2 images of 10,000 leave no residue of floating point."""
+    first = {seed: right(10_000, range(wrong)) for seed, wrong in enumerate((0, 1, 2))}
+    second = {seed: right(10_000, range(wrong)) for seed, wrong in enumerate((3, 0, 0))}
+    (pair,) = compare_models({"a": first, "b": second})
+    assert pair["difference"] == 0.0
+    assert "a minus b: 0.00 points" in pair["verdict"]
+
+
 def test_only_shared_seeds_count() -> None:
     """A pair is compared over the seeds both have; without one there is no comparison."""
     models = {

@@ -16,7 +16,6 @@ from tasks.arrays import Arrays, content_digest, holds, keep, read_npz
 from tasks.dataset import (
     class_counts,
     even_sample,
-    grid_of_numbers,
     prepare,
     prepare_mnist,
     preview,
@@ -179,11 +178,6 @@ def test_the_preview_is_the_first_image_of_each_class() -> None:
     assert pictures["first_zero"][0, 0] == 1
 
 
-def test_the_grid_of_numbers_is_three_wide() -> None:
-    """A line for each row of the image."""
-    assert grid_of_numbers(np.array([[0, 51], [159, 253]], np.uint8)) == "  0 51\n159253"
-
-
 # --- what is kept
 
 
@@ -282,7 +276,6 @@ def test_mnist_is_split_as_in_the_tutorial(mnist: Path) -> None:
     )
     assert sum(class_counts(parts["y_train"])) == 54000
     assert arrays["y_train"][1] == 0
-    assert len(grid_of_numbers(arrays["x_train"][1]).splitlines()) == 28
 
 
 def test_a_thousand_images_of_mnist_keep_its_proportions(mnist: Path) -> None:

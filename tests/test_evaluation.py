@@ -121,7 +121,7 @@ def test_evaluate_writes_numbers_and_predicted_labels_into_the_run_folder(tmp_pa
     entry = written["training"]
     assert (written["model"], written["parameter_count"]) == ("dense", 51_450)
     assert (entry["seed"], entry["error"], entry["folder"]) == (3, None, "trainings/dense-3-0123456789ab")
-    with np.load(prepared.path) as data, np.load(evaluation.arrays_path) as stored:
+    with np.load(prepared.path) as data, np.load(Path(evaluation.path).with_suffix(".npz")) as stored:
         assert stored["predicted"].dtype == np.uint8
         assert np.array_equal(stored["right"], stored["predicted"] == data["y_test"])
         assert stored["right"].sum() == entry["test"]["correct"]

@@ -126,6 +126,22 @@ def test_pictures_not_stored(tmp_path: Path) -> None:
     assert len(draw_figures(folder)) == 5
 
 
+def test_pictures_damaged(tmp_path: Path) -> None:
+    """A damaged file of pictures is as one that is missing."""
+    folder = make_run(tmp_path, models=["dense"], epochs=2, test_images=200)
+    (folder / "images.npz").write_bytes(b"PK no archive")
+    stored = folder / "trainings" / "dense-0.npz"
+    stored.write_bytes(stored.read_bytes()[:100])
+    assert len(draw_figures(folder)) == 5
+
+
+def test_no_empty_panel(tmp_path: Path) -> None:
+    """Five networks leave one of six places free, and nothing is drawn there."""
+    folder = make_run(tmp_path, models=SIX[:5], epochs=2, test_images=200)
+    figure = draw_comparison(read_json(folder / "results.json")["models"])
+    assert sum(axes.axison for axes in figure.axes) == 2 + 5
+
+
 def test_curve_of_seeds() -> None:
     """Over seeds: median, lowest and highest; a seed without a finite value does not count."""
     trainings = [

@@ -180,10 +180,18 @@ def test_a_training(trained: tuple[Path, list[dict[str, Any]]]) -> None:
 
 
 def test_refresh(finished: Path) -> None:
-    """With --refresh a finished training is done again from the start, and ends with the same bits."""
+    """With --refresh a finished training is done again from the start, and ends with the same bits.
+
+    Until then another run can read the old results, which vouch for nothing any more.
+    """
     bits = bits_of(finished)
-    said = train(finished, refresh=True)
-    assert [message["epochs_done"] for message in said if message["event"] == "ready"] == [0]
+    with training(finished, refresh=True) as process:
+        process.wait_for("epoch")
+        assert arrays_of(finished / "predictions.npz") == bits["predictions"]
+        with pytest.raises(files.DamagedError):
+            files.read_record(finished / "training.json")
+        assert process.wait() == 0
+    assert [message["epochs_done"] for message in process.said if message["event"] == "ready"] == [0]
     assert bits_of(finished) == bits
 
 

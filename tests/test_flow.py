@@ -9,8 +9,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from prefect.exceptions import ParameterTypeError
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows import command_line
+from flows.mnist_pipeline import mnist_pipeline
+from flows.script import prefect_server
+from tasks.files import UserError
 
 PROJECT = Path(__file__).resolve().parent.parent
 SCRIPT = PROJECT / "flows" / "mnist_pipeline.py"
@@ -47,6 +52,23 @@ def pipeline(artifacts: Path, environment: dict[str, str], *flags: str) -> subpr
 def latest_results(artifacts: Path) -> dict[str, dict]:
     """The results.json of the newest run."""
     return json.loads((artifacts / "latest" / "results.json").read_text())
+
+
+def test_a_server_that_does_not_answer() -> None:
+    """One line says which server was asked for in vain, and what to do."""
+    with (
+        temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}),
+        pytest.raises(UserError, match=r"No Prefect server answers at http://127\.0\.0\.1:9/api"),
+        prefect_server(),
+    ):
+        pass
+
+
+def test_a_gate_for_a_network_called_all() -> None:
+    """A deployment cannot ask for a limit that would hold for no network."""
+    with pytest.raises(ParameterTypeError):
+        mnist_pipeline.validate_parameters({"min_test_accuracy": {"all": 0.97}})
+    assert mnist_pipeline.validate_parameters({"min_test_accuracy": {"cnn": 0.97}})["min_test_accuracy"]
 
 
 @pytest.mark.slow

@@ -2,13 +2,20 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from synthetic import make_run
 
-from tasks.files import read_json, write_json
+from tasks.files import digest_of, read_json, write_json
 from tasks.history import COLUMNS, run_history, update_history, write_history
+
+
+def write_results(path: Path, results: dict[str, Any]) -> None:
+    """Write changed results with their new digest, as `compare` would."""
+    content = {key: value for key, value in results.items() if key != "digest"}
+    write_json(path, {**content, "digest": digest_of(content)})
 
 
 def test_one_line_per_run_model_and_seed(tmp_path: Path) -> None:
@@ -53,6 +60,29 @@ def test_a_damaged_run_is_left_out_with_a_warning(
     assert str(damaged) in caplog.text
 
 
+def test_an_altered_run_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """One digit that changed on the disk is enough."""
+    path = make_run(tmp_path, models=("dense",), test_images=100) / "results.json"
+    results = read_json(path)
+    results["models"]["dense"]["trainings"][0]["test"]["accuracy"] = 0.999
+    write_json(path, results)
+    with caplog.at_level(logging.WARNING):
+        assert len(run_history(tmp_path)) == 0
+    assert "own digest" in caplog.text
+
+
+def test_degrading_is_no_onset(tmp_path: Path) -> None:
+    """The epoch from which a training fails altogether is not in the column of onsets."""
+    path = make_run(tmp_path, models=("dense",), test_images=100) / "results.json"
+    results = read_json(path)
+    onset = results["models"]["dense"]["trainings"][0]["onset"]
+    onset |= {"status": "degrading", "epoch": 9, "interval": [8, 10]}
+    write_results(path, results)
+    line = run_history(tmp_path).iloc[0]
+    assert line["onset_status"] == "degrading"
+    assert line[["onset", "onset_first", "onset_last"]].isna().all()
+
+
 def test_without_runs_the_history_is_empty(tmp_path: Path) -> None:
     """No run: the columns, and no line."""
     history = run_history(tmp_path)
@@ -84,9 +114,9 @@ def test_the_trend_shows_the_runs_of_one_deployment(tmp_path: Path, monkeypatch:
         path = make_run(tmp_path, models=("dense",), test_images=100, name=name) / "results.json"
         results[name] = read_json(path)
         results[name]["provenance"]["deployment"] = deployment
-        write_json(path, results[name])
+        write_results(path, results[name])
     results["3-c"]["dataset"]["digest"] = "other data"
-    write_json(tmp_path / "runs" / "3-c" / "results.json", results["3-c"])
+    write_results(tmp_path / "runs" / "3-c" / "results.json", results["3-c"])
     pictures = [update_history(tmp_path / "runs" / name, results[name]).name for name in made]
     assert pictures == [
         "trend-scripts.png",

@@ -20,6 +20,7 @@ def artifacts(tmp_path: Path) -> Path:
     (tmp_path / "data").mkdir()
     for name in ("prepared-111111111111.npz", "prepared-222222222222.npz", "mnist.npz"):
         (tmp_path / "data" / name).write_bytes(b"x")
+        os.utime(tmp_path / "data" / name, (time.time() - 7200,) * 2)
     training = {"folder": "trainings/dense-0-aaaaaaaaaaaa"}
     run = tmp_path / "runs" / "20260101T000000Z-first"
     dataset = {"prepared_digest": "1" * 64}
@@ -61,6 +62,14 @@ def test_prune(artifacts: Path) -> None:
     """Pruning removes what no run refers to; downloads and runs with results stay."""
     housekeeping.keep_house(artifacts, prune=True)
     assert names(artifacts) == USED
+
+
+def test_new_data_stay(artifacts: Path) -> None:
+    """Prepared data of the last hour may be those of a run that is about to begin."""
+    new = artifacts / "data" / "prepared-222222222222.npz"
+    os.utime(new)
+    housekeeping.keep_house(artifacts, prune=True)
+    assert names(artifacts) == USED | {new.name}
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[1]", '{"models": {"dense": {"trainings": 3}}}', "\udcff"])

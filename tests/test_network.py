@@ -36,6 +36,13 @@ def test_nll_and_accuracy() -> None:
     assert accuracy == 0.5
 
 
+def test_an_answer_that_is_no_number_is_wrong() -> None:
+    """A network whose loss broke recognises nothing, not even the class that `argmax` names."""
+    nll, accuracy = nll_and_accuracy(np.full((4, 10), np.nan), np.array([0, 0, 1, 2]))
+    assert np.isnan(nll)
+    assert accuracy == 0.0
+
+
 def test_batches_of_epoch() -> None:
     """Each image comes once; order depends on seed and epoch alone; the last batch has what is left."""
     batches = list(batches_of_epoch(10, 4, seed=1, epoch=2))

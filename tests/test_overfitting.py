@@ -129,6 +129,15 @@ def test_both_losses_rise() -> None:
     assert onset.interval is not None
 
 
+def test_a_training_that_degrades_and_breaks_has_no_onset() -> None:
+    """Both losses rise, then NaN: diverged, but no start of overfitting, and no seed that overfits."""
+    curve = [*valley(30, best=12), math.nan]
+    onset = find_onset(curve, curve)
+    assert (onset.status, onset.epoch, onset.interval) == ("diverged", None, None)
+    assert "Degrading" in onset.sentence
+    assert onset_over_seeds([onset], 31)["observed"] == 0
+
+
 def test_a_training_loss_that_falls_is_overfitting() -> None:
     """The usual picture: validation rises, training falls."""
     assert find_onset(valley(30, best=12), [1 / epoch for epoch in range(1, 31)]).status == "overfits"

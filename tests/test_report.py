@@ -232,6 +232,14 @@ def test_several_seeds(tmp_path: Path) -> None:
     assert re.search(r"\| overfitting onset \| 3 of 3 seeds, median epoch \d+", markdown)
     assert len(re.findall(r"^\| regularized_cnn \| [012] \|", markdown, flags=re.MULTILINE)) == 3
     assert "**Seeds.**" in markdown
+    assert "Holm's procedure judges the pair: dense minus cnn 9" in markdown
+
+
+def test_two_seeds_tie_nobody(tmp_path: Path) -> None:
+    """From two seeds there is no verdict, so the caption does not call networks tied either."""
+    run = read_json(make_run(tmp_path, seeds=[0, 1], test_images=200) / "results.json")
+    assert "no verdict: 2 seeds are too few" in report_markdown(run).lower()
+    assert "the data cannot tell it from" not in report_markdown(run)
 
 
 def test_previous_run(tmp_path: Path) -> None:
@@ -241,6 +249,8 @@ def test_previous_run(tmp_path: Path) -> None:
     part = report_markdown(run).split("## Compared with the previous run")[1].split("\n## ")[0]
     assert "20260101T000000Z-before" in part
     assert len(re.findall(r"^\| dense \| 0 \|", part, flags=re.MULTILINE)) == 1
+    run["previous_run"] |= {"models": [], "note": "its predictions cannot be read: dense with seed 0"}
+    assert "its predictions cannot be read: dense with seed 0." in report_markdown(run)
 
 
 def test_other_data_is_not_compared_with_the_tutorial(results: Results) -> None:

@@ -56,6 +56,7 @@ def test_latest(tmp_path: Path) -> None:
 def make_results(artifacts: Path, name: str, **changed: Any) -> Path:
     """Write the results.json of a run as `compare` would."""
     results = {
+        "schema_version": 1,
         "status": "completed",
         "provenance": {"deployment": None},
         "dataset": {"digest": "mnist"},
@@ -81,8 +82,8 @@ def test_previous_run(tmp_path: Path) -> None:
 def test_damaged_results(tmp_path: Path, damage: str | None, caplog: pytest.LogCaptureFixture) -> None:
     """Damaged results, were it a single digit, are passed over with a warning that names them."""
     expected = make_results(tmp_path, "20260101-sound").parent
-    damaged = make_results(tmp_path, "20260102-damaged", schema_version=1)
-    text = damaged.read_text().replace('"schema_version": 1', '"schema_version": 3')
+    damaged = make_results(tmp_path, "20260102-damaged", epochs=1)
+    text = damaged.read_text().replace('"epochs": 1', '"epochs": 3')
     damaged.write_text(text if damage is None else damage)
     with caplog.at_level(logging.WARNING):
         assert runs.previous_run(tmp_path, None, "mnist") == str(expected)

@@ -133,7 +133,7 @@ def test_again_in_the_same_run(spec: dict[str, Any], tmp_path: Path, process_doe
     files.write_record(storage.training_folder(tmp_path, spec) / "training.json", {"spec": spec}, [])
     again, _ = train(spec, tmp_path, refresh=True, run_id="run 1")
     assert (again.origin, len(started)) == ("trained", 1)
-    assert "worker" in again.origin_reason
+    assert "by this run" in again.origin_reason
     assert [train(spec, tmp_path, run_id="run 2")[0].origin for _ in range(2)] == ["reused"] * 2
 
 
@@ -267,3 +267,13 @@ def test_trainings_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 1 <= training.trainings_at_a_time() <= 16
     monkeypatch.setenv("MNIST_PIPELINE_PARALLEL", "7")
     assert training.trainings_at_a_time() == 7
+
+
+@pytest.mark.parametrize("chosen", ["two", "0", "-1", "1.5"])
+def test_trainings_at_a_time_that_make_no_sense(
+    chosen: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is no number from 1 on is not used, and a warning says so: a flow must be importable."""
+    monkeypatch.setenv("MNIST_PIPELINE_PARALLEL", chosen)
+    assert training.trainings_at_a_time() >= 1
+    assert "MNIST_PIPELINE_PARALLEL" in caplog.text
