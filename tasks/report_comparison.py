@@ -185,13 +185,14 @@ def pairwise(results: Results) -> str:
     pairs = results.get("comparisons") or []
     if not pairs:
         return paragraphs("### Is the difference real?", "Fewer than two networks have results to compare.")
-    header = ["first", "second", "seeds", "difference (points)", "p", "p, Holm"]
+    header = ["first", "second", "seeds", "difference (points)", "level", "p", "p, Holm"]
     header += ["both right", "only first", "only second", "both wrong"]
     rows = [
         [
             *map(escape, pair["models"]),
             str(pair["n_seeds"]),
             points(pair["difference"]) + (f" ({span(pair['ci95'])})" if pair.get("ci95") else ""),
+            f"{100 * pair['level']:.4g} %" if pair.get("level") else DASH,
             p_value(pair.get("p_value")),
             p_value(pair.get("p_adjusted")),
             *(whole(pair.get(key)) for key in ("both_right", "only_first", "only_second", "both_wrong")),
@@ -202,19 +203,8 @@ def pairwise(results: Results) -> str:
         "### Is the difference real?",
         bullets([sentence(pair["verdict"]) for pair in pairs]),
         table(header, rows, left=2),
-        "Difference: test accuracy of the first minus that of the second, with its interval"
-        + levels_in_words(pairs)
-        + " The last four columns count test images. p: exact McNemar test; Holm: adjusted for the number of "
-        "pairs.",
+        "Difference: test accuracy of the first minus that of the second, with its interval at the level in the "
+        "next column. Over several seeds (Student's t) that is the level at which Holm's procedure judges the "
+        "pair, 95 % or more. p: exact McNemar test, with one seed; Holm: adjusted "
+        "for the number of pairs. The last four columns count test images.",
     )
-
-
-def levels_in_words(pairs: list[dict[str, Any]]) -> str:
-    """Return at which levels the intervals of the pairs are, and why."""
-    known = [pair for pair in pairs if pair.get("level")]
-    if not any(pair["n_seeds"] > 1 for pair in known):
-        return " (95 %)."
-    each = "; ".join(
-        f"{' minus '.join(map(escape, pair['models']))} {100 * pair['level']:.4g} %" for pair in known
-    )
-    return f" by Student's t over the seeds, at the level at which Holm's procedure judges the pair: {each}."

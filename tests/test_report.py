@@ -232,7 +232,8 @@ def test_several_seeds(tmp_path: Path) -> None:
     assert re.search(r"\| overfitting onset \| 3 of 3 seeds, median epoch \d+", markdown)
     assert len(re.findall(r"^\| regularized_cnn \| [012] \|", markdown, flags=re.MULTILINE)) == 3
     assert "**Seeds.**" in markdown
-    assert "Holm's procedure judges the pair: dense minus cnn 9" in markdown
+    levels = [f"{100 * pair['level']:.4g} %" for pair in run["comparisons"]]
+    assert re.findall(r"^\| \w+ \| \w+ \| 3 \| .+? \| ([\d.]+ %) \|", markdown, flags=re.MULTILINE) == levels
 
 
 def test_two_seeds_tie_nobody(tmp_path: Path) -> None:
