@@ -259,7 +259,10 @@ def growth_table(measured: dict[str, Any]) -> str:
     lines.append("|---|---|" + "--:|" * len(sizes))
     for model, by_name in rows.items():
         for name, by_size in by_name.items():
-            cells = " | ".join(f"{statistics.median(by_size[size]):.2f}" for size in sizes)
+            cells = " | ".join(
+                f"{statistics.median(by_size[size]):.2f} ({min(by_size[size]):.2f} to {max(by_size[size]):.2f})"
+                for size in sizes
+            )
             lines.append(f"| {model} | {name} | {cells} |")
     return "\n".join(lines)
 
