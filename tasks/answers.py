@@ -156,9 +156,13 @@ def yes_or_no(pair: Mapping[str, Any] | None, hoped: str) -> str:
     """Whether the model hoped for is the better one, followed by the verdict."""
     if pair is None:
         return "Not decided, for want of a seed that both were trained with"
-    ahead = pair["difference"] > 0 if pair["models"][0] == hoped else pair["difference"] < 0
-    word = ("Yes" if ahead else "No") if pair["significant"] else "Not shown"
+    word = ("Yes" if leads(pair, hoped) else "No") if pair["significant"] else "Not shown"
     return f"{word}: {pair['verdict']}"
+
+
+def leads(pair: Mapping[str, Any], name: str) -> bool:
+    """Whether the named model of the pair has the higher accuracy."""
+    return bool(pair["difference"] > 0 if pair["models"][0] == name else pair["difference"] < 0)
 
 
 def find_pair(comparisons: Comparisons, *names: str) -> Mapping[str, Any] | None:

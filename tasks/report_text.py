@@ -173,5 +173,7 @@ def previous_run(results: Results) -> str:
             [f"{escape(row['model'])}, seed {row['seed']}: {sentence(row['verdict'])}" for row in compared]
         ),
         table(header, rows) if rows else "",
-        f"Not all could be compared: {escape(before['note'])}." if before.get("note") else "",
+        f"{'Not all trainings were' if rows else 'No training was'} compared: {escape(before['note'])}."
+        if before.get("note")
+        else "",
     )

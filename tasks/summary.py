@@ -10,6 +10,7 @@ from tasks.answers import (
     effect_of_regularising,
     find_pair,
     is_target_reached,
+    leads,
     missing,
     onsets_in_words,
     succeeded,
@@ -67,11 +68,8 @@ def _most_accurate(models: Models, comparisons: Comparisons) -> str:
     for name in named:
         pair = find_pair(comparisons, best, name)
         if pair is not None:
-            leads = pair["difference"] > 0 if pair["models"][0] == best else pair["difference"] < 0
-            found = (
-                (beaten if leads else ahead) if pair["significant"] else tied if pair["ci95"] else undecided
-            )
-            found.append(name)
+            decided = beaten if leads(pair, best) else ahead
+            (decided if pair["significant"] else tied if pair["ci95"] else undecided).append(name)
     parts = [f"{words} {and_list(others)}" for words, others in groups.items() if others]
     if parts and len(succeeded(models[best])) == 1:
         parts[0] = f"in these trainings {parts[0]}"

@@ -98,10 +98,11 @@ class Process:
 
 
 @contextlib.contextmanager
-def training(folder: Path, refresh: bool = False) -> Iterator[Process]:
-    """Start a training process that may train at once; end it with the block."""
+def training(folder: Path, refresh: bool = False, at_once: bool = True) -> Iterator[Process]:
+    """Start a training process that may train at once, or else when it is told to; end it with the block."""
     process = Process(folder, refresh)
-    process.go()
+    if at_once:
+        process.go()
     try:
         yield process
     finally:
@@ -185,11 +186,12 @@ def test_refresh(finished: Path) -> None:
     Until then another run can read the old results, which vouch for nothing any more.
     """
     bits = bits_of(finished)
-    with training(finished, refresh=True) as process:
-        process.wait_for("epoch")
+    with training(finished, refresh=True, at_once=False) as process:
+        process.wait_for("ready")
         assert arrays_of(finished / "predictions.npz") == bits["predictions"]
         with pytest.raises(files.DamagedError):
             files.read_record(finished / "training.json")
+        process.go()
         assert process.wait() == 0
     assert [message["epochs_done"] for message in process.said if message["event"] == "ready"] == [0]
     assert bits_of(finished) == bits
