@@ -18,6 +18,7 @@ from tasks import files, storage
 from tasks.training_process import start
 
 DEADLINE = 300  # seconds; generous, because nothing here is about speed
+MANY = 40  # epochs: a training of so many goes on while a busy machine takes a second to see that it began
 pytestmark = pytest.mark.slow
 
 
@@ -199,7 +200,7 @@ def test_refresh(finished: Path) -> None:
 
 def test_killed_and_started_again(artifacts: Path) -> None:
     """A training killed after an epoch goes on at the next one and ends with the bits of an undisturbed one."""
-    spec = specification(model="regularized_cnn", code=storage.code_digests("regularized_cnn"), epochs=4)
+    spec = specification(model="regularized_cnn", code=storage.code_digests("regularized_cnn"), epochs=MANY)
     folder = folder_of(artifacts, spec)
     train(folder)
     undisturbed = bits_of(folder)
@@ -210,8 +211,8 @@ def test_killed_and_started_again(artifacts: Path) -> None:
             process.wait_for("epoch", 1)
             process.process.kill()
             process.wait()
-        (checkpoint,) = folder.glob("checkpoint-*.npz")
-        assert int(checkpoint.name.split("-")[1]) >= epochs
+        kept = [int(path.name.split("-")[1]) for path in folder.glob("checkpoint-*.npz")]
+        assert epochs <= max(kept) < MANY
     said = train(folder)
     (ready,) = [message for message in said if message["event"] == "ready"]
     assert ready["epochs_done"] >= 2
@@ -247,9 +248,11 @@ def test_ends_with_its_parent(artifacts: Path) -> None:
 def test_two_at_once(artifacts: Path) -> None:
     """Of two processes on one folder one trains; the other waits, and finds the training complete."""
     folder = folder_of(artifacts, specification())
-    with training(folder) as first:
+    with training(folder, at_once=False) as first:
         first.wait_for("ready")
         with training(folder) as second:
+            second.wait_for("waiting")
+            first.go()
             assert second.wait() == 0
     assert [message["event"] for message in second.said] == ["waiting", "complete"]
 
@@ -275,7 +278,7 @@ def test_full_disk(artifacts: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(disk)], check=True)
     try:
         (disk / "prepared.npz").symlink_to(artifacts / "prepared.npz")
-        folder = folder_of(disk, specification())
+        folder = folder_of(disk, specification(epochs=MANY))
         ballast = disk / "ballast"
         with training(folder) as process:
             process.wait_for("epoch")
@@ -292,6 +295,6 @@ def test_full_disk(artifacts: Path) -> None:
         (ready,) = [message for message in said if message["event"] == "ready"]
         assert ready["epochs_done"] >= 1
         assert said[-1]["event"] == "done"
-        assert not list(folder.glob(".*.tmp*"))
+        assert not list(folder.glob(".mnist-pipeline-*.tmp*"))
     finally:
         subprocess.run(["umount", str(disk)], check=True)
