@@ -16,9 +16,9 @@ from flows.dask_runner import dask_task_runner
 from flows.mnist_pipeline import mnist_pipeline
 from flows.script import RUN_FAILED, prefect_server, reason, run_script
 from tasks import files, training
+from tasks.layout import ARTIFACTS
 from tasks.models import MODELS
 from tasks.progress import live_bars
-from tasks.storage import ARTIFACTS
 
 KEPT = "Finished epochs are kept: the same command{} goes on from there."
 

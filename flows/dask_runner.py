@@ -17,6 +17,7 @@ from typing import Any
 from tasks import storage
 from tasks.arrays import writing_to
 from tasks.files import UserError
+from tasks.layout import Artifacts
 from tasks.models import MODELS
 from tasks.training_process import stopping
 
@@ -83,7 +84,7 @@ def checked_workers(client: Any, artifacts: Path, api_url: str) -> Iterator[None
             f"dask worker {client.scheduler.address} --nthreads 1 --nworkers 1"
         )
     with writing_to(artifacts):
-        artifacts.mkdir(parents=True, exist_ok=True)
+        Artifacts(artifacts).claim()
         token.touch()
     try:
         client.register_plugin(TrainingWorker(), name=token.name)

@@ -1,7 +1,6 @@
 """The pipeline: get MNIST, train the networks as parallel branches, evaluate, compare, report."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from prefect import flow
@@ -71,7 +70,7 @@ def mnist_pipeline(
     started = datetime.now(UTC)
     parameters = dict(flow_run.parameters)
     deployment_name = deployment.name  # asked of the server, which may be away later
-    artifacts = Path(artifacts_dir or storage.ARTIFACTS).resolve()
+    artifacts = runs.claimed(artifacts_dir)
     names = list(MODELS) if "all" in models else list(dict.fromkeys(models))
 
     data = download_mnist(dataset, str(artifacts))

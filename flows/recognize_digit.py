@@ -10,7 +10,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from tasks import recognition, storage
+from tasks import recognition, runs
 from tasks.wording import counted
 
 
@@ -32,7 +32,7 @@ def recognize_digit(
         run: the folder of the run whose networks are asked; by default the latest.
         artifacts_dir: where runs and answers are kept; by default `artifacts` in the project.
     """
-    artifacts = Path(artifacts_dir or storage.ARTIFACTS).resolve()
+    artifacts = runs.claimed(artifacts_dir)
     run_folder = (Path(run) if run else artifacts / "latest").resolve()
     networks = recognition.networks_of(run_folder)
     folder = recognition.new_folder(artifacts, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{flow_run.name}")

@@ -16,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 
-from tasks.storage import PROJECT
+from tasks.layout import PROJECT
 
 STARTUP_SECONDS = 120
 LEASH = "{server} & read -r _; kill $! && wait $! 2>/dev/null"

@@ -5,7 +5,6 @@ import gzip
 import hashlib
 import math
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,8 +24,31 @@ IDX_FILES = {
     "y_test": "t10k-labels-idx1-ubyte",
 }
 MAXIMUM_BYTES = 2**30  # of one array, 1.3 million images: a small file may claim to unpack to far more
-# What reading a file that is not what its name says can raise.
-UNREADABLE = (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
+
+
+class UnreadableError(UserError):
+    """A file cannot be read as the arrays that its name promises."""
+
+
+@contextlib.contextmanager
+def reading(name: str, is_not: str = "cannot be read as npz file") -> Iterator[None]:
+    """Turn whatever a decoder says to bytes that anyone may have damaged into UnreadableError, of one line.
+
+    One flipped bit makes zipfile, gzip, lzma and NumPy raise a dozen types, MemoryError and TokenError among them.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UnreadableError(f"{name} {is_not}: {reason or type(error).__name__}") from error
+
+
+def stored_arrays(path: Path) -> Arrays:
+    """Return all arrays of an npz file. Raises UnreadableError, also if there is none."""
+    with reading(str(path)), np.load(path, allow_pickle=False) as archive:
+        return {name: np.asarray(archive[name]) for name in archive.files}
 
 
 def read_npz(file: Path | BinaryIO, name: str) -> Arrays:
@@ -37,7 +59,7 @@ def read_npz(file: Path | BinaryIO, name: str) -> Arrays:
     if isinstance(file, Path):
         with file.open("rb") as opened:  # `is_zipfile` would call an unreadable file no zip file
             return read_npz(opened, name)
-    try:
+    with reading(name):
         if not zipfile.is_zipfile(file):
             raise UserError(f"{name} is not an npz file; expected one that holds {', '.join(NAMES)}.")
         with np.load(file, allow_pickle=False) as archive:
@@ -49,8 +71,6 @@ def read_npz(file: Path | BinaryIO, name: str) -> Arrays:
                     raise UserError(f"{name}: {member.filename} is larger than {MAXIMUM_BYTES:,} bytes.")
             # Of a member that is no array NumPy returns the bytes: as an array they fail the checks.
             return {array: np.asarray(archive[array]) for array in NAMES}
-    except UNREADABLE as error:
-        raise UserError(f"{name} cannot be read as npz file: {error}") from error
 
 
 def read_idx(file: BinaryIO, name: str) -> NDArray[np.uint8]:
@@ -59,7 +79,7 @@ def read_idx(file: BinaryIO, name: str) -> NDArray[np.uint8]:
     The format: two zero bytes, the type (8: unsigned byte), the number of dimensions, each dimension as a
     big-endian 32-bit integer, then the bytes.
     """
-    try:
+    with reading(name, "is damaged"):
         compressed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
         stream = gzip.GzipFile(fileobj=file) if compressed else file
@@ -71,8 +91,6 @@ def read_idx(file: BinaryIO, name: str) -> NDArray[np.uint8]:
         if size > MAXIMUM_BYTES:
             raise UserError(f"{name} claims shape {shape}, more than {MAXIMUM_BYTES:,} bytes.")
         body = stream.read(size + 1)
-    except UNREADABLE as error:
-        raise UserError(f"{name} is damaged: {error}") from error
     if len(body) != size:
         raise UserError(f"{name} is damaged: it should hold {size:,} bytes for shape {shape}.")
     return np.frombuffer(body, np.uint8).reshape(shape)
@@ -148,9 +166,8 @@ def keep(path: Path, arrays: Mapping[str, NDArray[Any]], warn: Callable[[str], N
 def holds(path: Path, arrays: Mapping[str, NDArray[Any]]) -> bool:
     """Return whether the npz file `path` holds exactly these arrays."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            kept = {name: np.asarray(file[name]) for name in file.files}
-    except (*UNREADABLE, AttributeError, TypeError):  # an npy file has no `files`
+        kept = stored_arrays(path)
+    except UnreadableError:
         return False
     return kept.keys() == arrays.keys() and all(
         kept[name].dtype == array.dtype and np.array_equal(kept[name], array)

@@ -81,7 +81,7 @@ def first_that_serves(report: Report) -> tuple[str, Arrays]:
             if content_digest(arrays) == MNIST_DIGEST:
                 return name, arrays
             failures.append(f"{name}: served something other than MNIST")
-        except (SourceError, UserError, OSError) as error:
+        except Exception as error:  # whatever a source or its bytes do: the next one is asked
             failures.append(f"{name}: {error}")
             transient |= isinstance(error, SourceError) and error.transient
         report(failures[-1])

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from tasks.arrays import UNREADABLE
+from tasks.arrays import UnreadableError, reading, stored_arrays
 from tasks.drawing import MARKERS, SERIES, SMALL, new_figure, plain, save, tidy
 from tasks.figure_comparison import draw_comparison
 from tasks.figure_model import draw_confusion, draw_curves, draw_mistakes, draw_pictures
@@ -73,9 +73,9 @@ def draw_preview(run_folder: Path) -> Figure:
 def stored_array(path: Path, name: str) -> npt.NDArray[np.uint8] | None:
     """Return an array of an npz file, or None where it is missing or damaged: a report survives that."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return np.asarray(arrays[name], dtype=np.uint8)
-    except UNREADABLE:
+        with reading(str(path)):
+            return np.asarray(stored_arrays(path)[name], dtype=np.uint8)
+    except UnreadableError:
         return None
 
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-TEMPORARY_SUFFIX = ".tmp"
+TEMPORARY_PREFIX, TEMPORARY_SUFFIX = ".mnist-pipeline-", ".tmp"
+TEMPORARY_FILES = f"{TEMPORARY_PREFIX}*{TEMPORARY_SUFFIX}*"
 MACHINE_ERRORS = {
     errno.ENOSPC: "free some space and run again; finished epochs are kept.",
     errno.EDQUOT: "free some of your quota and run again; finished epochs are kept.",
@@ -34,7 +35,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=".", suffix=TEMPORARY_SUFFIX + "".join(path.suffixes)
+        dir=path.parent, prefix=TEMPORARY_PREFIX, suffix=TEMPORARY_SUFFIX + "".join(path.suffixes)
     )
     temporary = Path(name)
     try:
@@ -52,9 +53,11 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def remove_temporary_files(folder: Path) -> None:
-    """Remove what killed processes left of `atomic_write` in `folder` and below."""
-    for leftover in folder.rglob(f".*{TEMPORARY_SUFFIX}*"):
-        with contextlib.suppress(OSError), leftover.open("rb") as file:  # gone, or not ours to remove
+    """Remove what killed processes left of `atomic_write` in `folder`, told by the name that only it gives."""
+    for leftover in folder.glob(TEMPORARY_FILES):
+        if leftover.is_symlink() or not leftover.is_file():
+            continue
+        with contextlib.suppress(OSError), leftover.open("rb") as file:  # gone, or being written
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             leftover.unlink()
 

@@ -1,7 +1,8 @@
 """What is kept in the artifacts folder, and what of it nobody needs any more.
 
 `python -m tasks.housekeeping` lists trainings, prepared data and runs that were stopped; with `--prune` it removes
-what no run refers to. All of it can be made again; runs with results are never removed.
+what no run refers to. All of it can be made again; runs with results are never removed, nor is anything that this
+program did not make: that is left and named.
 """
 
 import argparse
@@ -11,13 +12,22 @@ import shutil
 import stat
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tasks import files
-from tasks.storage import ARTIFACTS
+from tasks.layout import (
+    ARTIFACTS,
+    RUN_FILES,
+    TRAINING_FILES,
+    Artifacts,
+    foreign_files,
+    is_run,
+    is_training,
+)
 
 
 @dataclass(frozen=True)
@@ -97,16 +107,40 @@ def kept_in(artifacts: Path) -> list[Kept]:
     """Return all trainings, all prepared data, and the runs that ended without results."""
     referring = references(artifacts)
     kept = []
-    for folder in sorted(artifacts.glob("trainings/*/")):
+    for folder in filter(is_training, sorted(artifacts.glob("trainings/*/"))):
         done = "complete" if (folder / "training.json").exists() else "partial"
         state = "in use" if in_use(folder) else done
         kept.append(Kept(folder, state, referring.get(folder.name, [])))
-    for file in sorted(artifacts.glob("data/prepared-*.npz")):
+    for file in filter(is_prepared, sorted(artifacts.glob("data/prepared-*.npz"))):
         kept.append(Kept(file, "data", referring.get(file.name, [])))
-    for run in sorted(artifacts.glob("runs/*/")):
+    for run in filter(is_run, sorted(artifacts.glob("runs/*/"))):
         if not any((run / name).exists() for name in ("results.json", "report.md")):
             kept.append(Kept(run, "running" if in_use(run) else "stopped", []))
     return kept
+
+
+def is_prepared(file: Path) -> bool:
+    """Return whether the file is one of prepared data, by what it holds; one that cannot be read is not."""
+    with contextlib.suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(file) as archive:
+        return not file.is_symlink() and "train_sample.npy" in archive.namelist()
+    return False
+
+
+def not_ours(artifacts: Path) -> list[Path]:
+    """Return what lies among trainings, prepared data and runs and is none, links included."""
+    left = [path for path in artifacts.glob("trainings/*") if not is_training(path)]
+    left += [path for path in artifacts.glob("runs/*") if not is_run(path)]
+    left += [path for path in artifacts.glob("data/prepared-*.npz") if not is_prepared(path)]
+    return sorted(left)
+
+
+def remove(kept: Kept) -> list[Path]:
+    """Remove a training, data or a stopped run; or return what in it this program did not make, and leave it."""
+    own = TRAINING_FILES if kept.path.parent.name == "trainings" else RUN_FILES
+    if foreign := foreign_files(kept.path, own):
+        return foreign
+    shutil.rmtree(kept.path) if kept.path.is_dir() else kept.path.unlink()
+    return []
 
 
 def line(kept: Kept) -> str:
@@ -128,6 +162,8 @@ def keep_house(artifacts: Path, prune: bool) -> None:
     """
     if not artifacts.is_dir():
         raise files.UserError(f"There is no folder {artifacts}. Name the artifacts folder: --artifacts-dir.")
+    if prune:
+        Artifacts(artifacts).claim()
     with files.lock(artifacts / "runs") if prune else contextlib.nullcontext():  # no run starts meanwhile
         everything = kept_in(artifacts)
         running = [kept.path.name for kept in everything if kept.state in ("running", "in use")]
@@ -143,12 +179,17 @@ def keep_house(artifacts: Path, prune: bool) -> None:
             and kept.state not in ("running", "in use")
             and not (kept.state == "data" and kept.hours < 1)  # a run that begins may just have written it
         ]
-        size = sum(kept.bytes for kept in unused) / 1e6
-        if prune:
-            for kept in unused:
-                shutil.rmtree(kept.path) if kept.path.is_dir() else kept.path.unlink()
+        sizes = {kept.path: kept.bytes for kept in unused}
+        left = not_ours(artifacts)
+        for kept in unused if prune else ():
+            if foreign := remove(kept):
+                del sizes[kept.path]
+                left += foreign
+        for path in left:
+            print(f"Left, not made by this program: {path.relative_to(artifacts)}")
         print(
-            f"{'Removed' if prune else '--prune removes'} {len(unused)} of {len(everything)}, {size:.1f} MB."
+            f"{'Removed' if prune else '--prune removes'} {len(sizes)} of {len(everything)}, "
+            f"{sum(sizes.values()) / 1e6:.1f} MB."
         )
         if damaged := list(artifacts.glob("damaged/*")):
             print(f"{len(damaged)} damaged files were set aside in {artifacts / 'damaged'}.")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.arrays import UNREADABLE
+from tasks.arrays import UnreadableError, reading, stored_arrays
 from tasks.comparison import ALPHA, Right, RightBySeed, agreement, difference_interval, holm, mcnemar_p
 from tasks.files import read_json
 from tasks.records import PLANNED
@@ -33,8 +33,9 @@ class PreviousRun:
 
 def read_right(run_folder: Path, model: str, seed: int) -> Right:
     """Which test images a training of the run recognised, shape (n,), as `evaluate` wrote it."""
-    with np.load(run_folder / "trainings" / f"{model}-{seed}.npz", allow_pickle=False) as stored:
-        return np.asarray(stored["right"], dtype=np.bool_)
+    path = run_folder / "trainings" / f"{model}-{seed}.npz"
+    with reading(str(path)):
+        return np.asarray(stored_arrays(path)["right"], dtype=np.bool_)
 
 
 def read_previous(folder: Path, dataset_digest: str) -> PreviousRun:
@@ -57,7 +58,7 @@ def read_previous(folder: Path, dataset_digest: str) -> PreviousRun:
     for model, seed in trained:
         try:
             right.setdefault(model, {})[seed] = read_right(folder, model, seed)
-        except UNREADABLE:
+        except UnreadableError:
             unread.append(f"{model} with seed {seed}")
     note = f"its predictions cannot be read: {', '.join(unread)}" if unread else None
     return PreviousRun(folder.name, results, right, note)

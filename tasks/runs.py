@@ -16,9 +16,10 @@ import psutil
 from prefect.runtime import flow_run
 
 from tasks import files
+from tasks.arrays import writing_to
+from tasks.layout import ARTIFACTS, MARKER, MARKER_TEXT, PROJECT, Artifacts
 from tasks.records import PreparedData
 from tasks.results import load_results
-from tasks.storage import PROJECT
 from tasks.training import THREADS, trainings_at_a_time
 
 LOGGER = logging.getLogger(__name__)
@@ -36,6 +37,17 @@ def run_name() -> str:
     return re.sub(r"[^\w.-]+", "-", "-".join(words))[:100]
 
 
+def claimed(artifacts_dir: str | None) -> Path:
+    """Return the artifacts folder that a parameter names, by default the project's, as this program's own.
+
+    Raises UserError if it holds other things or cannot be written.
+    """
+    folder = Path(artifacts_dir or ARTIFACTS).resolve()
+    with writing_to(folder):
+        Artifacts(folder).claim()
+    return folder
+
+
 def start_run(artifacts: Path, flow_run_name: str, started: datetime) -> Path:
     """Make the folder of this run, named so that runs sort by time; UserError if it cannot be written.
 
@@ -44,11 +56,12 @@ def start_run(artifacts: Path, flow_run_name: str, started: datetime) -> Path:
     name = f"{started.astimezone(UTC):%Y%m%dT%H%M%SZ}-{flow_run_name}"
     try:
         with files.lock(artifacts / "runs"):  # no other run takes the name, no housekeeping the folder
-            files.remove_temporary_files(artifacts)
+            Artifacts(artifacts).remove_temporary_files()
             taken = {path.name for path in (artifacts / "runs").iterdir()}
             names = (name, *(f"{name}-{number}" for number in range(2, len(taken) + 2)))
             folder = artifacts / "runs" / next(name for name in names if name not in taken)
             (folder / "trainings").mkdir(parents=True)
+            files.write_text(folder / MARKER, MARKER_TEXT)
             held_until_the_end.enter_context(files.lock(folder))
     except OSError as error:
         raise files.UserError(
@@ -61,7 +74,7 @@ def start_run(artifacts: Path, flow_run_name: str, started: datetime) -> Path:
 def point_latest_at(run_folder: Path) -> None:
     """Let `artifacts/latest` lead to this run."""
     artifacts = run_folder.parent.parent
-    temporary = artifacts / f".latest{files.TEMPORARY_SUFFIX}"
+    temporary = artifacts / f"{files.TEMPORARY_PREFIX}latest{files.TEMPORARY_SUFFIX}"
     with files.lock(artifacts):
         temporary.unlink(missing_ok=True)  # of a killed run
         temporary.symlink_to(run_folder.relative_to(artifacts))

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tasks import files
+from tasks.layout import PROJECT
 from tasks.models import MODELS
 from tasks.precision import resolve_precision
 
-PROJECT = Path(__file__).resolve().parent.parent
-ARTIFACTS = PROJECT / "artifacts"
 FIT_MODULES = ("checkpoint", "files", "fit", "network")  # what the training process runs, besides models.py
 
 

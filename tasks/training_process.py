@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks.storage import PROJECT
+from tasks.layout import PROJECT
 
 SECONDS_TO_END = 5  # after that SIGKILL follows SIGTERM
 STOPPED = "stopped with the run; finished epochs are kept, the next run goes on from there"

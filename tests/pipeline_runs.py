@@ -22,7 +22,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 SCRIPT = PROJECT / "flows" / "mnist_pipeline.py"
 MARK = "MNIST_PIPELINE_TEST_MARK"
 DEADLINE = 900  # seconds; generous, because nothing here is about speed
-TEMPORARY = ".*.tmp*"
+TEMPORARY = ".mnist-pipeline-*.tmp*"
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Reading, checking and keeping the four arrays of a data set."""
 
+import contextlib
 import gzip
 import os
 import struct
@@ -12,13 +13,51 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays as numpy_arrays
-from small_datasets import changed, idx, small_dataset
+from small_datasets import changed, idx, npz, small_dataset
 
 from tasks import arrays
 from tasks.arrays import Arrays, checked, content_digest, holds, keep, read_idx, read_idx_folder, read_npz
 from tasks.files import UserError
 
 ARRAY = np.zeros((5, 4, 3), np.uint8)
+
+
+def compressed(arrays: Arrays) -> bytes:
+    """The compressed npz file of these arrays."""
+    file = BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "read"),
+    [
+        pytest.param(npz(small_dataset()), read_npz, id="npz"),
+        pytest.param(compressed(small_dataset()), read_npz, id="compressed npz"),
+        pytest.param(gzip.compress(idx(small_dataset()["y_train"])), read_idx, id="compressed IDX"),
+    ],
+)
+def test_no_flipped_bit_escapes(content: bytes, read) -> None:
+    """Whatever zip, gzip, lzma and NumPy make of one flipped bit in a header, it is a UserError or nothing."""
+    for place in {*range(len(content))[:300], *range(len(content))[-400:]}:
+        for bit in range(8):
+            damaged = bytearray(content)
+            damaged[place] ^= 1 << bit
+            with contextlib.suppress(UserError):
+                read(BytesIO(damaged), "digits")
+
+
+def test_a_bracket_for_another_in_a_header(tmp_path: Path) -> None:
+    """One flipped bit in the shape makes NumPy raise TokenError; a file that is kept is then written anew."""
+    path = tmp_path / "kept.npz"
+    keep(path, small_dataset(), pytest.fail)
+    path.write_bytes(path.read_bytes().replace(b"(20, 28, 28)", b"(20, 28, 28(", 1))
+    with pytest.raises(UserError, match="cannot be read as npz file"):
+        read_npz(path, str(path))
+    warnings: list[str] = []
+    keep(path, small_dataset(), warnings.append)
+    assert holds(path, small_dataset())
+    assert len(warnings) == 1
 
 
 @given(numpy_arrays(np.uint8, st.one_of(st.tuples(st.integers(0, 9)), st.tuples(*[st.integers(0, 5)] * 3))))

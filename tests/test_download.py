@@ -1,8 +1,10 @@
 """The chain of sources, and data sets that users name."""
 
 import gzip
+import lzma
 import os
 import time
+import tokenize
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -72,6 +74,13 @@ def test_a_source_that_serves_other_content_is_passed_over(small_mnist, use, tmp
     assert lines[0] == "a: served something other than MNIST"
 
 
+@pytest.mark.parametrize("error", [MemoryError, lzma.LZMAError, tokenize.TokenError, OverflowError])
+def test_a_source_whose_bytes_break_the_decoder_is_passed_over(small_mnist, use, tmp_path, error) -> None:
+    """Whatever a corrupt file makes a library raise, the next source is asked."""
+    use(lambda: (_ for _ in ()).throw(error("corrupt")), small_dataset)
+    assert download("mnist", tmp_path, print).source == "b"
+
+
 def test_a_stored_file_is_used_without_asking_any_source(small_mnist, use, tmp_path) -> None:
     """The second run asks nobody."""
     use(small_dataset)
@@ -86,6 +95,7 @@ def test_a_stored_file_is_used_without_asking_any_source(small_mnist, use, tmp_p
     [
         pytest.param(lambda path: path.write_bytes(path.read_bytes()[:-500]), id="truncated"),
         pytest.param(lambda path: path.write_bytes(b""), id="empty"),
+        pytest.param(lambda path: path.write_bytes(path.read_bytes().replace(b"28)", b"28(")), id="header"),
         pytest.param(lambda path: path.write_bytes(npz(changed(y_test=np.arange(10)[::-1]))), id="altered"),
         pytest.param(lambda path: path.write_bytes(npz({"other": np.zeros(3)})), id="other arrays"),
     ],

@@ -2,11 +2,15 @@
 
 import os
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tasks import files, housekeeping
+from tasks.layout import MARKER
+from tasks.runs import held_until_the_end, start_run
 
 
 @pytest.fixture
@@ -16,10 +20,10 @@ def artifacts(tmp_path: Path) -> Path:
         folder = tmp_path / "trainings" / name
         folder.mkdir(parents=True)
         (folder / "model.keras").write_bytes(b"x" * 2_000_000)
-        files.write_record(folder / "training.json", {"spec": {}}, [])
+        files.write_record(folder / "training.json", {"spec": {"model": name.split("-")[0]}}, [])
     (tmp_path / "data").mkdir()
     for name in ("prepared-111111111111.npz", "prepared-222222222222.npz", "mnist.npz"):
-        (tmp_path / "data" / name).write_bytes(b"x")
+        np.savez(tmp_path / "data" / name, train_sample=np.arange(3))
         os.utime(tmp_path / "data" / name, (time.time() - 7200,) * 2)
     training = {"folder": "trainings/dense-0-aaaaaaaaaaaa"}
     run = tmp_path / "runs" / "20260101T000000Z-first"
@@ -28,13 +32,14 @@ def artifacts(tmp_path: Path) -> Path:
         run / "results.json", {"dataset": dataset, "models": {"dense": {"trainings": [training]}}}
     )
     files.write_json(run / "trainings" / "dense-0.json", {"model": "dense", "training": training})
-    (tmp_path / "runs" / "20260102T000000Z-killed" / "trainings").mkdir(parents=True)
+    start_run(tmp_path, "killed", datetime(2026, 1, 2, tzinfo=UTC))
+    held_until_the_end.close()
     return tmp_path
 
 
 def names(artifacts: Path) -> set[str]:
     """What lies in the folders of the artifacts folder."""
-    return {path.name for path in artifacts.glob("*/*")}
+    return {path.name for path in artifacts.glob("*/*")} - {MARKER}
 
 
 EVERYTHING = {
@@ -94,6 +99,43 @@ def test_no_pruning_while_a_run_goes_on(artifacts: Path) -> None:
     ):
         housekeeping.keep_house(artifacts, prune=True)
     assert names(artifacts) == EVERYTHING
+
+
+def test_what_others_made_stays(artifacts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Folders, links and files that this program did not make are left and named; all else is still pruned."""
+    elsewhere = artifacts.parent / "elsewhere"
+    elsewhere.mkdir(exist_ok=True)
+    (elsewhere / "spec.json").write_text('{"model": "dense"}')
+    foreign = [
+        artifacts / "trainings" / "my-notes",
+        artifacts / "runs" / "thesis",
+        artifacts / "runs" / "20260103T000000Z-copied",
+        artifacts / "trainings" / "dense-3-cccccccccccc",
+    ]
+    for folder in foreign[:-1]:
+        folder.mkdir()
+        (folder / "precious.txt").write_text("mine")
+    foreign[-1].symlink_to(elsewhere)
+    notes = artifacts / "trainings" / "regularized_cnn-1-bbbbbbbbbbbb" / "notes.txt"
+    notes.write_text("mine, in a folder of theirs")
+    data = artifacts / "data" / "prepared-mine.npz"
+    data.write_text("not prepared by them")
+    os.utime(data, (time.time() - 7200,) * 2)
+    housekeeping.keep_house(artifacts, prune=True)
+    said = capsys.readouterr().out
+    for path in (*foreign, notes, data):
+        assert path.exists()
+        assert f"Left, not made by this program: {path.relative_to(artifacts)}" in said
+    assert not (artifacts / "runs" / "20260102T000000Z-killed").exists()
+    assert "Removed 2 of 5" in said
+
+
+def test_a_folder_of_others_is_not_pruned(tmp_path: Path) -> None:
+    """Pruning is refused where this program made nothing."""
+    (tmp_path / "letters.txt").write_text("mine")
+    with pytest.raises(files.UserError, match="holds other things"):
+        housekeeping.keep_house(tmp_path, prune=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["letters.txt"]
 
 
 def test_results_set_aside(artifacts: Path) -> None:

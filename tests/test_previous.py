@@ -90,10 +90,16 @@ def test_another_data_set_is_a_note(tmp_path: Path) -> None:
     assert (previous.right, previous.note) == ({}, "it used another data set")
 
 
-def test_missing_predictions_are_a_note_and_the_rest_is_read(tmp_path: Path) -> None:
-    """A training whose npz is gone is named; the others are compared."""
+def unclosed(path: Path) -> None:
+    """Flip the one bit that makes "(" of ")" in the header of an array."""
+    path.write_bytes(path.read_bytes().replace(b"(100,)", b"(100,("))
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, unclosed])
+def test_missing_predictions_are_a_note_and_the_rest_is_read(tmp_path: Path, damage) -> None:
+    """A training whose npz is gone or damaged is named; the others are compared."""
     run = make_run(tmp_path, models=("dense", "cnn"), test_images=100)
-    (run / "trainings" / "cnn-0.npz").unlink()
+    damage(run / "trainings" / "cnn-0.npz")
     previous = read_previous(run, DIGEST)
     assert list(previous.right) == ["dense"]
     assert previous.note == "its predictions cannot be read: cnn with seed 0"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tasks import files, runs
+from tasks.layout import MARKER
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
 
@@ -29,11 +30,35 @@ def test_locked_while_it_runs(tmp_path: Path) -> None:
 
 def test_leftovers_of_killed_runs(tmp_path: Path) -> None:
     """What a killed run left of a write goes when the next one starts."""
-    leftover = tmp_path / "runs" / "20260101T000000Z-killed" / "figures" / ".abc.tmp.png"
+    leftover = tmp_path / "runs" / "20260101T000000Z-killed" / "figures" / ".mnist-pipeline-abc.tmp.png"
     leftover.parent.mkdir(parents=True)
     leftover.write_text("half")
+    foreign = [
+        *(tmp_path / ".chezmoi.toml.tmpl", tmp_path / "runs" / ".state.tmp-backup"),
+        leftover.with_name(".abc.tmp.png"),
+        tmp_path / "mine" / leftover.name,
+    ]
+    for path in foreign:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("of another program, or in a folder of others")
     runs.start_run(tmp_path, "run", NOON)
     assert not leftover.exists()
+    assert all(path.exists() for path in foreign)
+
+
+def test_folder_of_others(tmp_path: Path) -> None:
+    """A folder with other things in it is refused; a new, an empty, and one of an earlier version become ours."""
+    others, old = tmp_path / "home", tmp_path / "old"
+    others.mkdir()
+    (others / "letter.txt").write_text("mine")
+    with pytest.raises(files.UserError, match=r"holds other things \(letter.txt\).*--artifacts-dir"):
+        runs.claimed(str(others))
+    assert [path.name for path in others.iterdir()] == ["letter.txt"]
+    make_results(old, "20260101T000000Z-mnist-dense")
+    (old / "notes.txt").write_text("beside the runs of an earlier version")
+    for folder in (tmp_path / "new", tmp_path / "new", old):
+        assert runs.claimed(str(folder)) == folder
+        assert (folder / MARKER).is_file()
 
 
 def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
@@ -45,7 +70,7 @@ def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_latest(tmp_path: Path) -> None:
     """`latest` leads to the newest run, also after a run was killed while changing it."""
-    (tmp_path / ".latest.tmp").symlink_to("nowhere")
+    (tmp_path / ".mnist-pipeline-latest.tmp").symlink_to("nowhere")
     for name in ("first", "second"):
         folder = runs.start_run(tmp_path, name, NOON)
         runs.point_latest_at(folder)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tasks import files, storage
+from tasks.layout import PROJECT
 from tasks.models import MODELS
 
 SETTINGS = {
@@ -23,7 +24,7 @@ SETTINGS = {
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
     """A copy of the code that trainings run."""
-    return Path(shutil.copytree(storage.PROJECT / "tasks", tmp_path / "tasks"))
+    return Path(shutil.copytree(PROJECT / "tasks", tmp_path / "tasks"))
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -64,7 +65,7 @@ def test_fit_modules_are_all_that_fit_runs() -> None:
     """The training process loads exactly the project's modules whose code is part of the key."""
     code = "import sys, tasks.fit; print(*sorted(m for m in sys.modules if m.startswith('tasks.')))"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=storage.PROJECT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
     )
     expected = {f"tasks.{name}" for name in (*storage.FIT_MODULES, "models")}
     assert set(done.stdout.split()) == expected
