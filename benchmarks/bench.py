@@ -166,7 +166,7 @@ def epochs_table(measured: dict[str, Any]) -> str:
 
 def draw(measured: dict[str, Any], path: Path) -> None:
     """Draw the seconds per epoch: a dot for each round, a bar for the median."""
-    from tasks import drawing
+    from tasks.report import charts as drawing
 
     models = measured["seconds_per_epoch"]
     figure = drawing.new_figure(3.2)

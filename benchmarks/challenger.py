@@ -24,9 +24,9 @@ from scipy import stats
 
 from tasks import files
 from tasks.markdown import table
-from tasks.models import MODELS, build_challenger, scale
-from tasks.network import Network, learning_rate, nll_and_accuracy, train_epoch
-from tasks.storage import meaning
+from tasks.training.loop import Network, learning_rate, nll_and_accuracy, train_epoch
+from tasks.training.networks import MODELS, build_challenger, scale
+from tasks.training.specification import meaning
 
 ROOT = Path(__file__).resolve().parents[1]
 DATASET, RESULTS = (

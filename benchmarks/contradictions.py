@@ -12,9 +12,9 @@ from collections import Counter
 from itertools import combinations
 from pathlib import Path
 
-from tasks.comparison import compare_models
+from tasks.comparison.pairs import compare_models
+from tasks.comparison.previous import read_right
 from tasks.files import read_json
-from tasks.previous import read_right
 
 Verdicts = dict[tuple[str, ...], int]  # 1: the first network is better, -1: the second, 0: tied
 

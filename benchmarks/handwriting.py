@@ -25,12 +25,12 @@ from handwriting_pictures import MNIST_KINDS, Labelled, drawn, enlarged, from_fo
 from matplotlib.ft2font import FT2Font
 from PIL import ImageFont
 
-from tasks.files import UserError
-from tasks.handwriting import mnist_form
+from tasks.errors import UserError
+from tasks.evaluation.measures import wilson_interval
 from tasks.markdown import table
-from tasks.measures import wilson_interval
-from tasks.picture_files import read_picture
-from tasks.recognition import Pictures, ask_networks, networks_of
+from tasks.recognition.handwriting import mnist_form
+from tasks.recognition.picture_files import read_picture
+from tasks.recognition.recognize import Pictures, ask_networks, networks_of
 from tasks.wording import percent_with_interval
 
 ROOT = Path(__file__).resolve().parents[1]

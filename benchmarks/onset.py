@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from tasks.curves import mann_kendall_z
+from tasks.evaluation.curves import mann_kendall_z
+from tasks.evaluation.onset import find_onset
 from tasks.files import read_json, write_json
-from tasks.overfitting import find_onset
 
 Curve = NDArray[np.float64]
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,7 +52,7 @@ Rule = Callable[[Curve, Curve | None], Verdict]
 
 
 def present_rule(validation: Curve, train: Curve | None) -> Verdict:
-    """The rule of tasks.overfitting."""
+    """The rule of tasks.evaluation.onset."""
     onset = find_onset(validation.tolist(), None if train is None else train.tolist())
     return Verdict(onset.status, onset.epoch, onset.interval)
 

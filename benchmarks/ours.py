@@ -10,12 +10,13 @@ import json
 import tempfile
 from pathlib import Path
 
-from tasks import files, storage, training
-from tasks.arrays import content_digest, read_npz
-from tasks.dataset import prepare
-from tasks.models import MODELS
-from tasks.records import Dataset
-from tasks.training_process import start
+from tasks import files
+from tasks.data.arrays import content_digest, read_npz
+from tasks.data.download import Dataset
+from tasks.data.prepare import prepare
+from tasks.training import specification, train
+from tasks.training.networks import MODELS
+from tasks.training.process import start
 
 
 def main() -> None:
@@ -34,7 +35,7 @@ def main() -> None:
         dataset = Dataset("mnist", str(arguments.dataset), digest, "benchmark", True)
         prepared = prepare(dataset, 0.1, arguments.train_samples, artifacts, lambda text: None)
         for name in arguments.models:
-            spec = storage.specification(
+            spec = specification.specification(
                 name,
                 0,
                 prepared.digest,
@@ -43,9 +44,9 @@ def main() -> None:
                 learning_rate=0.001,
                 pixel_scaling="unit",
                 precision=arguments.precision,
-                threads=training.THREADS,
+                threads=train.THREADS,
             )
-            folder = storage.training_folder(artifacts, spec)
+            folder = specification.training_folder(artifacts, spec)
             folder.mkdir(parents=True)
             files.write_json(folder / "spec.json", spec)
             process = start(folder, prepared.path, refresh=False)
@@ -55,7 +56,7 @@ def main() -> None:
             process.stdin.flush()
             process.stdout.read()  # until the end; the other pipe stays open, its end would end the training
             process.wait()
-            record = files.read_json(folder / "training.json")
+            record = files.read_json(folder / "train.json")
             results[name] = {
                 "epoch_seconds": record["epoch_seconds"],
                 "validation_accuracy": record["history"]["val_accuracy"][-1],

@@ -1,7 +1,7 @@
-"""The training process of `tasks.fit` without TensorFlow: all that surrounds the computation, at its real cost.
+"""The training process of `training.fit` without TensorFlow: all that surrounds the computation, at its real cost.
 
-Started by `benchmarks/sweep.py` in the place of `python -m tasks.fit`. Lock, messages, checkpoints, record and
-files are those of `tasks.fit` and as large as the dense network's; the numbers in them are noise.
+Started by `benchmarks/sweep.py` in its place. Lock, messages, checkpoints, record and files are its own, as large as
+the dense network's; the numbers in them are noise.
 """
 
 import sys
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks import fit
+from tasks.training import fit
 
 SHAPES = [(784, 64), (64,), (64, 16), (16,), (16, 10), (10,)]  # the dense network
 
@@ -21,7 +21,7 @@ def nothing(*values: object) -> None:
 
 
 class StubNetwork:
-    """What `tasks.fit` asks of a network; predictions are noise from the seed."""
+    """What `tasks.training.fit` asks of a network; predictions are noise from the seed."""
 
     def __init__(self, spec: dict[str, Any], image_count: int) -> None:
         self.seed, self.predictions = spec["seed"], 0

@@ -28,7 +28,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "sweep.json"
 
 
 def start_stub(folder: Path, data_path: str, refresh: bool) -> subprocess.Popen[str]:
-    """Start the stub as `tasks.training_process.start` starts a training."""
+    """Start the stub as `tasks.training.process.start` starts a training."""
     with (folder / "log.txt").open("ab") as log:
         return subprocess.Popen(
             [sys.executable, str(ROOT / "benchmarks" / "stub_fit.py"), str(folder), data_path],
@@ -68,10 +68,11 @@ def moment(path: Path) -> float:
 
 def measure(trainings: int, parallel: int, dataset: Path, artifacts: Path) -> dict[str, Any]:
     """Run the flow and return what it cost."""
-    from flows.command_line import command
-    from tasks import files, training
+    from flows.cli.pipeline_command import command
+    from tasks import files
+    from tasks.training import train
 
-    training.start = start_stub  # type: ignore[attr-defined]
+    train.start = start_stub  # type: ignore[attr-defined]
     (artifacts / "data").mkdir(parents=True)
     shutil.copy(dataset, artifacts / "data" / "mnist.npz")
     watch = ServerWatch()
@@ -91,7 +92,7 @@ def measure(trainings: int, parallel: int, dataset: Path, artifacts: Path) -> di
 
     run = (artifacts / "latest").resolve()
     specified = sorted(map(moment, artifacts.glob("trainings/*/spec.json")))
-    trained = sorted(map(moment, artifacts.glob("trainings/*/training.json")))
+    trained = sorted(map(moment, artifacts.glob("trainings/*/train.json")))
     evaluated = sorted(map(moment, run.glob("trainings/*.json")))
     results, report = run / "results.json", run / "report.md"
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)

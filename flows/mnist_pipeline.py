@@ -10,15 +10,18 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from tasks import runs, storage, training
-from tasks.dataset import prepare_mnist
-from tasks.download import download_mnist
-from tasks.evaluation import evaluate
-from tasks.models import MODELS
-from tasks.records import PLANNED
-from tasks.report import report
-from tasks.results import compare
-from tasks.training_process import trainings_end_with_this
+from tasks import layout
+from tasks.comparison import provenance
+from tasks.comparison.compare import compare
+from tasks.comparison.previous import previous_run
+from tasks.data.download import download_mnist
+from tasks.data.prepare import prepare_mnist
+from tasks.evaluation.evaluate import evaluate
+from tasks.report.write import report
+from tasks.training.networks import MODELS
+from tasks.training.process import trainings_end_with_this
+from tasks.training.specification import PLANNED, specifications
+from tasks.training.train import THREADS, task_runner, train, trainings_at_a_time
 
 NetworkName = Literal["dense", "cnn", "regularized_cnn", "deep_cnn", "challenger"]
 ModelName = Literal[NetworkName, "all"]
@@ -28,8 +31,8 @@ DEFAULT_MODELS: list[ModelName] = ["dense", "cnn", "regularized_cnn"]
 
 @flow(
     name="mnist-pipeline",
-    flow_run_name=runs.run_name,
-    task_runner=training.task_runner(training.trainings_at_a_time()),
+    flow_run_name=provenance.run_name,
+    task_runner=task_runner(trainings_at_a_time()),
 )
 def mnist_pipeline(
     dataset: str = "mnist",
@@ -70,14 +73,14 @@ def mnist_pipeline(
     started = datetime.now(UTC)
     parameters = dict(flow_run.parameters)
     deployment_name = deployment.name  # asked of the server, which may be away later
-    artifacts = runs.claimed(artifacts_dir)
+    artifacts = layout.claimed(artifacts_dir)
     names = list(MODELS) if "all" in models else list(dict.fromkeys(models))
 
     data = download_mnist(dataset, str(artifacts))
     prepared = prepare_mnist(data, validation_split, train_samples, str(artifacts))
-    run_folder = runs.start_run(artifacts, flow_run.name, started)
+    run_folder = layout.start_run(artifacts, flow_run.name, started)
 
-    specs = storage.specifications(
+    specs = specifications(
         names,
         seeds,
         prepared.digest,
@@ -86,11 +89,11 @@ def mnist_pipeline(
         learning_rate=learning_rate,
         pixel_scaling=pixel_scaling,
         precision=precision,
-        threads=training.THREADS,
+        threads=THREADS,
     )
     with trainings_end_with_this():
         trainings = [
-            training.train.with_options(name=f"train-{spec['model'].replace('_', '-')}").submit(
+            train.with_options(name=f"train-{spec['model'].replace('_', '-')}").submit(
                 spec, prepared, str(artifacts), refresh, training_timeout
             )
             for spec in specs
@@ -100,11 +103,11 @@ def mnist_pipeline(
             for trained in trainings
         ]
         wait(evaluations)
-    failures = runs.failures(specs, trainings, evaluations)
+    failures = provenance.failures(specs, trainings, evaluations)
     header = {
         "parameters": parameters,
-        "provenance": runs.provenance(run_folder, started, parameters, specs, deployment_name),
-        "dataset": runs.dataset_section(run_folder, prepared, pixel_scaling),
+        "provenance": provenance.provenance(run_folder, started, parameters, specs, deployment_name),
+        "dataset": provenance.dataset_section(run_folder, prepared, pixel_scaling),
         "models": {spec["model"]: {name: spec[name] for name in PLANNED} for spec in specs},
     }
     results = compare(
@@ -113,16 +116,16 @@ def mnist_pipeline(
         [evaluation.result() for evaluation in evaluations if evaluation.state.is_completed()],
         failures,
         {"min_test_accuracy": min_test_accuracy, "max_accuracy_drop": max_accuracy_drop},
-        runs.previous_run(artifacts, deployment_name, data.digest),
+        previous_run(artifacts, deployment_name, data.digest),
     )
-    runs.point_latest_at(run_folder)
+    layout.point_latest_at(run_folder)
     path = report(results["path"])
     if results["status"] == "completed":
         return Completed(message=path, data=path)
-    return Failed(message=runs.what_failed(results, path), data=path)
+    return Failed(message=provenance.what_failed(results, path), data=path)
 
 
 if __name__ == "__main__":
-    from flows.command_line import main
+    from flows.cli.pipeline_command import main
 
     main()

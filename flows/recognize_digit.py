@@ -10,7 +10,8 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from tasks import recognition, runs
+from tasks import layout
+from tasks.recognition import recognize
 from tasks.wording import counted
 
 
@@ -32,13 +33,13 @@ def recognize_digit(
         run: the folder of the run whose networks are asked; by default the latest.
         artifacts_dir: where runs and answers are kept; by default `artifacts` in the project.
     """
-    artifacts = runs.claimed(artifacts_dir)
+    artifacts = layout.claimed(artifacts_dir)
     run_folder = (Path(run) if run else artifacts / "latest").resolve()
-    networks = recognition.networks_of(run_folder)
-    folder = recognition.new_folder(artifacts, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{flow_run.name}")
-    pictures = recognition.prepare_pictures(images, str(folder))
-    said = recognition.ask_networks(pictures, networks)
-    path = recognition.answer(pictures, networks, said, str(run_folder))
+    networks = recognize.networks_of(run_folder)
+    folder = recognize.new_folder(artifacts, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{flow_run.name}")
+    pictures = recognize.prepare_pictures(images, str(folder))
+    said = recognize.ask_networks(pictures, networks)
+    path = recognize.answer(pictures, networks, said, str(run_folder))
     if not pictures.errors:
         return Completed(message=path, data=path)
     return Failed(
@@ -47,6 +48,6 @@ def recognize_digit(
 
 
 if __name__ == "__main__":
-    from flows.recognize_command_line import main
+    from flows.cli.recognize_command import main
 
     main()

@@ -1,7 +1,6 @@
 """Durable files: atomic writes, digests, locks. The training process runs it, so: standard library only."""
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import json
@@ -13,17 +12,6 @@ from typing import Any
 
 TEMPORARY_PREFIX, TEMPORARY_SUFFIX = ".mnist-pipeline-", ".tmp"
 TEMPORARY_FILES = f"{TEMPORARY_PREFIX}*{TEMPORARY_SUFFIX}*"
-MACHINE_ERRORS = {
-    errno.ENOSPC: "free some space and run again; finished epochs are kept.",
-    errno.EDQUOT: "free some of your quota and run again; finished epochs are kept.",
-    errno.EROFS: "choose a folder that can be written with --artifacts-dir.",
-    errno.EACCES: "choose a folder that can be written with --artifacts-dir.",
-    errno.EPERM: "choose a folder that can be written with --artifacts-dir.",
-}
-
-
-class UserError(Exception):
-    """A mistake the user can mend: its message says what happened, what was expected and what to do."""
 
 
 @contextlib.contextmanager
@@ -107,68 +95,3 @@ def lock(folder: Path, *, wait: bool = True) -> Iterator[bool]:
             yield True
     finally:
         os.close(descriptor)
-
-
-class DamagedError(Exception):
-    """The file `path` of the store is not what its record says; `reason` is how it differs, in words."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path.name} {reason}")
-        self.path, self.reason = path, reason
-
-
-def write_record(path: Path, record: dict[str, Any], files: list[Path]) -> None:
-    """Write a record that vouches for itself and for `files` in its folder, by SHA-256; write it last."""
-    sealed = {**record, "files": {file.name: sha256_of(file) for file in files}}
-    write_json(path, {**sealed, "digest": digest_of(sealed)})
-
-
-def read_record(path: Path, **expected: Any) -> dict[str, Any] | None:
-    """Return a record of `write_record`, None if there is none.
-
-    Raises DamagedError if it, or a file it vouches for, is not what was written; or if it is sound but not what
-    was `expected` (values by name), as that of another folder would be.
-    """
-    try:
-        record = dict(read_json(path))
-        agrees = record.pop("digest") == digest_of(record)
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DamagedError(path, f"cannot be read ({type(error).__name__})") from error
-    if not agrees:
-        raise DamagedError(path, "does not agree with its own digest")
-    for name, value in expected.items():
-        if record.get(name) != value:
-            raise DamagedError(path, f"is of another {name}")
-    for name, digest in record["files"].items():
-        file = path.parent / name
-        if not file.is_file():
-            raise DamagedError(file, f"is missing, though {path.name} names it")
-        if sha256_of(file) != digest:
-            raise DamagedError(file, f"does not agree with its digest in {path.name}")
-    return record
-
-
-def set_aside(path: Path, damaged: Path) -> Path:
-    """Move a damaged file into the folder `damaged`, for a person to look at; return its new path."""
-    damaged.mkdir(parents=True, exist_ok=True)
-    number = 1
-    while (target := damaged / f"{path.parent.name}--{path.name}.{number}").exists():
-        number += 1
-    return path.rename(target)
-
-
-def explain(error: BaseException) -> str:
-    """Return one line for a person: what happened and, where the machine is the cause, what to do."""
-    if isinstance(error, UserError):
-        return str(error)
-    if isinstance(error, OSError) and error.errno in MACHINE_ERRORS:
-        where = f" at {error.filename}" if error.filename else ""
-        # Not error.strerror: HDF5 puts several lines there.
-        return f"{os.strerror(error.errno)}{where}: {MACHINE_ERRORS[error.errno]}"
-    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
-        return (
-            "Out of memory: run fewer trainings at a time (--parallel 1) or use a machine with more memory."
-        )
-    return f"{type(error).__name__}: {error}"

@@ -19,15 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from tasks import files
-from tasks.layout import (
-    ARTIFACTS,
-    RUN_FILES,
-    TRAINING_FILES,
-    Artifacts,
-    foreign_files,
-    is_run,
-    is_training,
-)
+from tasks.errors import UserError, explain
+from tasks.layout import ARTIFACTS, RUN_FILES, TRAINING_FILES, Artifacts, foreign_files, is_run, is_training
 
 
 @dataclass(frozen=True)
@@ -161,14 +154,14 @@ def keep_house(artifacts: Path, prune: bool) -> None:
     Raises UserError if there is no such folder, or if a run goes on: what it will refer to is not known yet.
     """
     if not artifacts.is_dir():
-        raise files.UserError(f"There is no folder {artifacts}. Name the artifacts folder: --artifacts-dir.")
+        raise UserError(f"There is no folder {artifacts}. Name the artifacts folder: --artifacts-dir.")
     if prune:
         Artifacts(artifacts).claim()
     with files.lock(artifacts / "runs") if prune else contextlib.nullcontext():  # no run starts meanwhile
         everything = kept_in(artifacts)
         running = [kept.path.name for kept in everything if kept.state in ("running", "in use")]
         if prune and running:
-            raise files.UserError(f"{running[0]} is in use. Wait until no run goes on, then prune.")
+            raise UserError(f"{running[0]} is in use. Wait until no run goes on, then prune.")
         print(f"{'network':<16} {'seed':>4}  {'key':<12} {'MB':>7} {'age':>8}  {'state':<8}  referred to by")
         for kept in everything:
             print(line(kept))
@@ -203,8 +196,8 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         keep_house(arguments.artifacts_dir.resolve(), arguments.prune)
-    except (files.UserError, OSError) as error:
-        print(files.explain(error), file=sys.stderr)
+    except (UserError, OSError) as error:
+        print(explain(error), file=sys.stderr)
         return 1
     return 0
 

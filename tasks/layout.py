@@ -8,10 +8,19 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from fnmatch import fnmatch
 from pathlib import Path
 
-from tasks.files import TEMPORARY_FILES, UserError, remove_temporary_files, write_text
+from tasks.errors import UserError, writing_to
+from tasks.files import (
+    TEMPORARY_FILES,
+    TEMPORARY_PREFIX,
+    TEMPORARY_SUFFIX,
+    lock,
+    remove_temporary_files,
+    write_text,
+)
 
 PROJECT = Path(__file__).resolve().parent.parent
 ARTIFACTS = PROJECT / "artifacts"
@@ -125,3 +134,50 @@ def foreign_files(folder: Path, own: tuple[str, ...]) -> list[Path]:
         for path in sorted(folder.rglob("*"))
         if path.is_symlink() or not any(fnmatch(str(path.relative_to(folder)), pattern) for pattern in own)
     ]
+
+
+held_until_the_end = contextlib.ExitStack()  # the locks of this process's runs
+
+
+def claimed(artifacts_dir: str | None) -> Path:
+    """Return the artifacts folder that a parameter names, by default the project's, as this program's own.
+
+    Raises UserError if it holds other things or cannot be written.
+    """
+    folder = Path(artifacts_dir or ARTIFACTS).resolve()
+    with writing_to(folder):
+        Artifacts(folder).claim()
+    return folder
+
+
+def start_run(artifacts: Path, flow_run_name: str, started: datetime) -> Path:
+    """Make the folder of this run, named so that runs sort by time; UserError if it cannot be written.
+
+    It is locked until this process ends: a folder without lock and without results is of a run that was killed.
+    """
+    name = f"{started.astimezone(UTC):%Y%m%dT%H%M%SZ}-{flow_run_name}"
+    try:
+        with lock(artifacts / "runs"):  # no other run takes the name, no housekeeping the folder
+            Artifacts(artifacts).remove_temporary_files()
+            taken = {path.name for path in (artifacts / "runs").iterdir()}
+            names = (name, *(f"{name}-{number}" for number in range(2, len(taken) + 2)))
+            folder = artifacts / "runs" / next(name for name in names if name not in taken)
+            (folder / "trainings").mkdir(parents=True)
+            write_text(folder / MARKER, MARKER_TEXT)
+            held_until_the_end.enter_context(lock(folder))
+    except OSError as error:
+        raise UserError(
+            f"The artifacts folder {artifacts} cannot be written ({error.strerror}). "
+            "Choose another one with --artifacts-dir."
+        ) from error
+    return folder
+
+
+def point_latest_at(run_folder: Path) -> None:
+    """Let `artifacts/latest` lead to this run."""
+    artifacts = run_folder.parent.parent
+    temporary = artifacts / f"{TEMPORARY_PREFIX}latest{TEMPORARY_SUFFIX}"
+    with lock(artifacts):
+        temporary.unlink(missing_ok=True)  # of a killed run
+        temporary.symlink_to(run_folder.relative_to(artifacts))
+        temporary.replace(artifacts / "latest")

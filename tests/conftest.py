@@ -23,7 +23,7 @@ os.environ.pop("PREFECT_API_URL", None)
 @pytest.fixture(scope="session")
 def mnist() -> Path:
     """The path of the real MNIST: $MNIST_PIPELINE_TEST_DATA, or the repository's, downloaded if absent."""
-    from tasks.download import download
+    from tasks.data.download import download
 
     if given := os.environ.get("MNIST_PIPELINE_TEST_DATA"):
         return Path(given)

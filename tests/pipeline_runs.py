@@ -72,8 +72,8 @@ class Run:
             with contextlib.suppress(OSError):  # what has ended meanwhile
                 for child in children.read_text().split():
                     words = Path(f"/proc/{child}/cmdline").read_text().split("\0")
-                    if "tasks.fit" in words:
-                        found[Path(words[words.index("tasks.fit") + 1]).name] = int(child)
+                    if "tasks.training.fit" in words:
+                        found[Path(words[words.index("tasks.training.fit") + 1]).name] = int(child)
         return found
 
     def kill_everything(self) -> None:

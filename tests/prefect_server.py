@@ -123,7 +123,7 @@ def trainings(prefix: str) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
-        if "tasks.fit" in words and Path(words[3]).name.startswith(prefix):
+        if "tasks.training.fit" in words and Path(words[3]).name.startswith(prefix):
             found.append(process)
     return found
 

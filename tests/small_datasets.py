@@ -5,7 +5,7 @@ import struct
 
 import numpy as np
 
-from tasks.arrays import Arrays
+from tasks.data.arrays import Arrays
 
 
 def small_dataset() -> Arrays:

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.evaluation import evaluate
+from tasks.comparison.compare import compare
+from tasks.data.download import Dataset
+from tasks.data.prepare import PreparedData
+from tasks.evaluation.evaluate import evaluate
 from tasks.files import write_json, write_text
-from tasks.records import Dataset, PreparedData, Training
-from tasks.results import compare
+from tasks.training.train import Training
 
 Array = NDArray[Any]
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tasks.answers import answer_questions, onsets_in_words
-from tasks.summary import summarize
+from tasks.report.answers import answer_questions, onsets_in_words
+from tasks.report.summary import summarize
 
 
 def model(

@@ -15,9 +15,18 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays as numpy_arrays
 from small_datasets import changed, idx, npz, small_dataset
 
-from tasks import arrays
-from tasks.arrays import Arrays, checked, content_digest, holds, keep, read_idx, read_idx_folder, read_npz
-from tasks.files import UserError
+from tasks.data import arrays
+from tasks.data.arrays import (
+    Arrays,
+    checked,
+    content_digest,
+    holds,
+    keep,
+    read_idx,
+    read_idx_folder,
+    read_npz,
+)
+from tasks.errors import UserError
 
 ARRAY = np.zeros((5, 4, 3), np.uint8)
 

@@ -15,7 +15,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.settings.models.flows import FlowsSettings
 from prefect_server import DEADLINE, Operation, running, until
 
-from flows import automations
+from flows.cli import automations
 
 pytest_plugins = ["prefect_server"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.checkpoint import CURVES, Progress, load_checkpoint, save_checkpoint
+from tasks.training.checkpoint import CURVES, Progress, load_checkpoint, save_checkpoint
 
 
 class Variable:

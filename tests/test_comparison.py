@@ -12,9 +12,9 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import DescrStatsW
 
-from tasks.comparison import (
+from tasks.comparison.pairs import compare_models
+from tasks.evaluation.statistics import (
     agreement,
-    compare_models,
     difference_interval,
     excludes_zero,
     holm,

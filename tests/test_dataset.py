@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from prefect.logging import disable_run_logger
 from small_datasets import changed, small_dataset
 
-from tasks.arrays import Arrays, content_digest, holds, keep, read_npz
-from tasks.dataset import (
+from tasks.data.arrays import Arrays, content_digest, holds, keep, read_npz
+from tasks.data.download import Dataset
+from tasks.data.prepare import (
     class_counts,
     even_sample,
     prepare,
@@ -23,8 +24,7 @@ from tasks.dataset import (
     split_at,
     stratified_sample,
 )
-from tasks.files import UserError
-from tasks.records import Dataset
+from tasks.errors import UserError
 
 
 def numbered_dataset(images: int = 100) -> Arrays:

@@ -15,11 +15,11 @@ from prefect.logging import disable_run_logger
 from prefect.states import Failed
 from small_datasets import changed, idx, npz, small_dataset
 
-from tasks import download as download_module
-from tasks.arrays import IDX_FILES, Arrays, content_digest, holds, read_npz
-from tasks.download import MNIST_DIGEST, download, download_mnist, might_recover
-from tasks.files import UserError
-from tasks.sources import SourceError
+from tasks.data import download as download_module
+from tasks.data.arrays import IDX_FILES, Arrays, content_digest, holds, read_npz
+from tasks.data.download import MNIST_DIGEST, download, download_mnist, might_recover
+from tasks.data.sources import SourceError
+from tasks.errors import UserError
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 from pipeline_runs import Run
 from test_browser import CHROMIUM, MILLISECONDS, QUIET
 
-from tasks.draw_page import page_layers, read_network
-from tasks.handwriting import mnist_form
-from tasks.report import main, read_results
+from tasks.recognition.handwriting import mnist_form
+from tasks.report.draw_page import page_layers, read_network
+from tasks.report.write import main, read_results
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
 in_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium package")

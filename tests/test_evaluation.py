@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from synthetic import make_data, make_history, make_log_probabilities, make_training
 
-from tasks.evaluation import accuracy_verdict, evaluate, evaluate_training
+from tasks.evaluation.evaluate import accuracy_verdict, evaluate, evaluate_training
 
 LABELS = np.arange(100) % 10
 

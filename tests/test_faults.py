@@ -33,7 +33,8 @@ from pipeline_runs import (
 from small_datasets import npz
 
 from tasks import files
-from tasks.previous import read_right
+from tasks.comparison.previous import read_right
+from tasks.sealed import read_record
 
 LONG = bool(os.environ.get("MNIST_PIPELINE_LONG_FAULTS"))
 EPOCHS = 4
@@ -274,7 +275,7 @@ def test_damages(number: int, store: Path, digits: tuple[str, str], tmp_path: Pa
     for path, before in damaged:  # a checkpoint that is made again has another name, because times differ
         assert path.parent.name != "data" or means_the_same(path, before)
     for folder in artifacts.glob("trainings/*/"):
-        assert files.read_record(folder / "training.json", spec=files.read_json(folder / "spec.json"))
+        assert read_record(folder / "training.json", spec=files.read_json(folder / "spec.json"))
     aside = [path for path in reported if path.is_relative_to(artifacts / "trainings")]
     assert len(list((artifacts / "damaged").glob("*"))) == len(aside)
     assert temporary_files(artifacts) == []

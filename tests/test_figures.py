@@ -15,11 +15,13 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from synthetic import make_run
 
-from tasks.drawing import curve, onset_of, plain, upper_limit, zoom_start
-from tasks.figure_comparison import draw_comparison, onset_label
-from tasks.figure_model import draw_confusion, draw_curves, draw_mistakes
-from tasks.figures import day_of, draw_figures, draw_trend, model_figures
 from tasks.files import read_json
+from tasks.pictures import plain
+from tasks.report.charts import curve, onset_of, upper_limit, zoom_start
+from tasks.report.figure_comparison import draw_comparison, onset_label
+from tasks.report.figure_network import draw_confusion, draw_curves, draw_mistakes
+from tasks.report.figures import day_of, draw_figures, draw_trend
+from tasks.report.names import model_figures
 
 LONG_NAME = "a_network_whose_name_goes_on_and_on_and_would_not_fit_anywhere_$x^2$"
 SIX = ("dense", "cnn", "regularized_cnn", "deep_cnn", "challenger", LONG_NAME)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tasks import files
+from tasks.errors import UserError, explain
+from tasks.sealed import DamagedError, read_record, set_aside, write_record
 
 
 def test_atomic_write(tmp_path: Path) -> None:
@@ -51,17 +53,17 @@ def test_leftovers_are_removed_but_not_files_being_written(tmp_path: Path) -> No
 def record(tmp_path: Path) -> Path:
     """A record that vouches for one file."""
     (tmp_path / "data.bin").write_bytes(b"0123456789")
-    files.write_record(tmp_path / "record.json", {"spec": {"seed": 1}}, [tmp_path / "data.bin"])
+    write_record(tmp_path / "record.json", {"spec": {"seed": 1}}, [tmp_path / "data.bin"])
     return tmp_path / "record.json"
 
 
 def test_record(record: Path) -> None:
     """A record is returned as written; one that is not there is None."""
-    found = files.read_record(record, spec={"seed": 1})
+    found = read_record(record, spec={"seed": 1})
     assert found is not None
     assert found["spec"] == {"seed": 1}
     assert list(found["files"]) == ["data.bin"]
-    assert files.read_record(record.with_name("none.json")) is None
+    assert read_record(record.with_name("none.json")) is None
 
 
 def truncate(path: Path) -> None:
@@ -83,21 +85,21 @@ def empty(path: Path) -> None:
 def test_damage_is_seen(record: Path, name: str, damage) -> None:
     """A truncated, altered or emptied file, the record's own included, is never taken for the one written."""
     damage(record.with_name(name))
-    with pytest.raises(files.DamagedError) as caught:
-        files.read_record(record)
+    with pytest.raises(DamagedError) as caught:
+        read_record(record)
     assert caught.value.path.name == name
 
 
 def test_missing_and_foreign_files_are_seen(record: Path) -> None:
     """A record without its file, or of something else, is not accepted."""
-    with pytest.raises(files.DamagedError, match="another spec"):
-        files.read_record(record, spec={"seed": 2})
+    with pytest.raises(DamagedError, match="another spec"):
+        read_record(record, spec={"seed": 2})
     record.with_name("data.bin").unlink()
-    with pytest.raises(files.DamagedError, match="missing"):
-        files.read_record(record)
+    with pytest.raises(DamagedError, match="missing"):
+        read_record(record)
     record.write_text(json.dumps([1, 2]))
-    with pytest.raises(files.DamagedError, match="cannot be read"):
-        files.read_record(record)
+    with pytest.raises(DamagedError, match="cannot be read"):
+        read_record(record)
 
 
 def test_set_aside_keeps_every_damaged_file(tmp_path: Path) -> None:
@@ -107,7 +109,7 @@ def test_set_aside_keeps_every_damaged_file(tmp_path: Path) -> None:
         path = tmp_path / "training" / "model.keras"
         path.parent.mkdir(exist_ok=True)
         path.write_text(content)
-        kept.append(files.set_aside(path, tmp_path / "damaged"))
+        kept.append(set_aside(path, tmp_path / "damaged"))
         assert not path.exists()
     assert [path.read_text() for path in kept] == ["first", "second"]
 
@@ -125,7 +127,7 @@ def test_lock(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (files.UserError("Do this."), "Do this."),
+        (UserError("Do this."), "Do this."),
         (OSError(errno.ENOSPC, "x", "/a/file"), "No space left on device at /a/file: free some space"),
         (OSError(errno.EROFS, "x"), "--artifacts-dir"),
         (MemoryError(), "Out of memory"),
@@ -134,8 +136,8 @@ def test_lock(tmp_path: Path) -> None:
 )
 def test_explain(error: BaseException, expected: str) -> None:
     """Errors become one line that says what to do where the machine is the cause."""
-    assert expected in files.explain(error)
-    assert len(files.explain(error).splitlines()) == 1
+    assert expected in explain(error)
+    assert len(explain(error).splitlines()) == 1
 
 
 def test_digest_ignores_the_order_of_keys() -> None:

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks import files, storage
-from tasks.training_process import start
+from tasks import files
+from tasks.sealed import DamagedError, read_record
+from tasks.training import specification as specification_module
+from tasks.training.process import start
 
 DEADLINE = 300  # seconds; generous, because nothing here is about speed
 MANY = 40  # epochs: a training of so many goes on while a busy machine takes a second to see that it began
@@ -49,12 +51,12 @@ def specification(**changed: Any) -> dict[str, Any]:
         "precision": "float32",
         "threads": 1,
     }
-    return storage.specification("cnn", 0, "digest", **settings) | changed
+    return specification_module.specification("cnn", 0, "digest", **settings) | changed
 
 
 def folder_of(artifacts: Path, spec: dict[str, Any]) -> Path:
     """Make the folder of a training and write what to train."""
-    folder = storage.training_folder(artifacts, spec)
+    folder = specification_module.training_folder(artifacts, spec)
     files.write_json(folder / "spec.json", spec)
     return folder
 
@@ -130,7 +132,7 @@ def arrays_of(path: Path) -> dict[str, bytes]:
 def bits_of(folder: Path) -> dict[str, Any]:
     """Return weights, optimizer, predictions and curves of a finished training."""
     (checkpoint,) = folder.glob("checkpoint-*.npz")
-    record = files.read_record(folder / "training.json")
+    record = read_record(folder / "training.json")
     assert record is not None
     return {
         "history": record["history"],
@@ -159,7 +161,7 @@ def test_a_training(trained: tuple[Path, list[dict[str, Any]]]) -> None:
     assert [message["event"] for message in said if message["event"] != "step"] == [
         *("ready", "epoch", "epoch", "epoch", "finishing", "done")
     ]
-    record = files.read_record(folder / "training.json", spec=specification())
+    record = read_record(folder / "training.json", spec=specification())
     assert record is not None
     assert record["parameter_count"] == 95_946
     assert {len(curve) for curve in record["history"].values()} == {3}
@@ -190,8 +192,8 @@ def test_refresh(finished: Path) -> None:
     with training(finished, refresh=True, at_once=False) as process:
         process.wait_for("ready")
         assert arrays_of(finished / "predictions.npz") == bits["predictions"]
-        with pytest.raises(files.DamagedError):
-            files.read_record(finished / "training.json")
+        with pytest.raises(DamagedError):
+            read_record(finished / "training.json")
         process.go()
         assert process.wait() == 0
     assert [message["epochs_done"] for message in process.said if message["event"] == "ready"] == [0]
@@ -200,7 +202,9 @@ def test_refresh(finished: Path) -> None:
 
 def test_killed_and_started_again(artifacts: Path) -> None:
     """A training killed after an epoch goes on at the next one and ends with the bits of an undisturbed one."""
-    spec = specification(model="regularized_cnn", code=storage.code_digests("regularized_cnn"), epochs=MANY)
+    spec = specification(
+        model="regularized_cnn", code=specification_module.code_digests("regularized_cnn"), epochs=MANY
+    )
     folder = folder_of(artifacts, spec)
     train(folder)
     undisturbed = bits_of(folder)
@@ -261,7 +265,7 @@ def test_divergence(artifacts: Path) -> None:
     """A loss that is no longer finite ends the training early; the record says so in strict JSON."""
     folder = folder_of(artifacts, specification(learning_rate=1e30, epochs=10))
     said = train(folder)
-    record = files.read_record(folder / "training.json")
+    record = read_record(folder / "training.json")
     assert record is not None
     assert record["diverged"]
     assert len(record["history"]["loss"]) < 10

@@ -12,10 +12,10 @@ import pytest
 from prefect.exceptions import ParameterTypeError
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows import command_line
+from flows.cli import pipeline_command
+from flows.cli.script import prefect_server
 from flows.mnist_pipeline import mnist_pipeline
-from flows.script import prefect_server
-from tasks.files import UserError
+from tasks.errors import UserError
 
 PROJECT = Path(__file__).resolve().parent.parent
 SCRIPT = PROJECT / "flows" / "mnist_pipeline.py"
@@ -143,7 +143,7 @@ def process_of(folder_prefix: str, parent: int, recursive: bool = False) -> psut
     while time.monotonic() < deadline:
         for process in psutil.Process(parent).children(recursive):
             try:
-                if "tasks.fit" in (words := process.cmdline()) and Path(words[3]).name.startswith(
+                if "tasks.training.fit" in (words := process.cmdline()) and Path(words[3]).name.startswith(
                     folder_prefix
                 ):
                     return process
@@ -189,7 +189,7 @@ def test_bad_flags(
     """A flag outside its limits is one line that says what was expected, and exit code 2."""
     monkeypatch.setattr(sys, "argv", ["mnist_pipeline.py", *flags.split()])
     with pytest.raises(SystemExit) as stopped:
-        command_line.main()
+        pipeline_command.main()
     assert stopped.value.code == 2
     message = capsys.readouterr().err
     assert len(message.splitlines()) <= 2
@@ -198,8 +198,8 @@ def test_bad_flags(
 
 def test_gate_flag() -> None:
     """--min-test-accuracy takes one number, or one for each network."""
-    assert command_line.gate(["0.97"]) == 0.97
-    assert command_line.gate(["dense=0.97", "cnn=0.98"]) == {"dense": 0.97, "cnn": 0.98}
+    assert pipeline_command.gate(["0.97"]) == 0.97
+    assert pipeline_command.gate(["dense=0.97", "cnn=0.98"]) == {"dense": 0.97, "cnn": 0.98}
 
 
 def test_flow_does_not_load_tensorflow() -> None:
@@ -212,8 +212,8 @@ def test_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
     """--help names every parameter of the flow and what it means."""
     monkeypatch.setattr(sys, "argv", ["mnist_pipeline.py", "--help"])
     with pytest.raises(SystemExit) as stopped:
-        command_line.main()
+        pipeline_command.main()
     assert stopped.value.code in (0, None)
     text = capsys.readouterr().out
-    for name in command_line.signature().parameters:
+    for name in pipeline_command.signature().parameters:
         assert "--" + name.replace("_", "-") in text

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tasks.gates import drop_p, gate_max_accuracy_drop, gate_min_test_accuracy
-from tasks.previous import PreviousRun
+from tasks.comparison.gates import drop_p, gate_max_accuracy_drop, gate_min_test_accuracy
+from tasks.comparison.previous import PreviousRun
 
 
 def right(wrong: int, n: int = 1_000) -> np.ndarray:

@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from tasks.files import UserError
-from tasks.handwriting import mnist_form
-from tasks.picture_files import MOST_PIXELS, read_picture
+from tasks.errors import UserError
+from tasks.recognition.handwriting import mnist_form
+from tasks.recognition.picture_files import MOST_PIXELS, read_picture
 
 SAME = 0.05  # mean difference of two forms, in parts of full ink; two different digits differ by 0.15
 

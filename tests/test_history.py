@@ -9,7 +9,7 @@ import pytest
 from synthetic import make_run
 
 from tasks.files import digest_of, read_json, write_json
-from tasks.history import COLUMNS, run_history, update_history, write_history
+from tasks.report.history import COLUMNS, run_history, update_history, write_history
 
 
 def write_results(path: Path, results: dict[str, Any]) -> None:
@@ -107,7 +107,7 @@ def test_the_trend_shows_the_runs_of_one_deployment(tmp_path: Path, monkeypatch:
         drawn.append(rows)
         return path
 
-    monkeypatch.setattr("tasks.history.draw_trend", draw)
+    monkeypatch.setattr("tasks.report.history.draw_trend", draw)
     made = {"1-a": None, "2-b": "nightly", "3-c": "nightly", "4-d": "every minute"}
     results = {}
     for name, deployment in made.items():

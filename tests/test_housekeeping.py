@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from tasks import files, housekeeping
-from tasks.layout import MARKER
-from tasks.runs import held_until_the_end, start_run
+from tasks.errors import UserError
+from tasks.layout import MARKER, held_until_the_end, start_run
+from tasks.sealed import write_record
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def artifacts(tmp_path: Path) -> Path:
         folder = tmp_path / "trainings" / name
         folder.mkdir(parents=True)
         (folder / "model.keras").write_bytes(b"x" * 2_000_000)
-        files.write_record(folder / "training.json", {"spec": {"model": name.split("-")[0]}}, [])
+        write_record(folder / "training.json", {"spec": {"model": name.split("-")[0]}}, [])
     (tmp_path / "data").mkdir()
     for name in ("prepared-111111111111.npz", "prepared-222222222222.npz", "mnist.npz"):
         np.savez(tmp_path / "data" / name, train_sample=np.arange(3))
@@ -90,12 +91,12 @@ def test_no_pruning_while_a_run_goes_on(artifacts: Path) -> None:
     """What a run will refer to is not written down before its end, so pruning waits for it."""
     with (
         files.lock(artifacts / "runs" / "20260102T000000Z-killed"),
-        pytest.raises(files.UserError, match="in use"),
+        pytest.raises(UserError, match="in use"),
     ):
         housekeeping.keep_house(artifacts, prune=True)
     with (
         files.lock(artifacts / "trainings" / "regularized_cnn-1-bbbbbbbbbbbb"),
-        pytest.raises(files.UserError, match="in use"),
+        pytest.raises(UserError, match="in use"),
     ):
         housekeeping.keep_house(artifacts, prune=True)
     assert names(artifacts) == EVERYTHING
@@ -133,7 +134,7 @@ def test_what_others_made_stays(artifacts: Path, capsys: pytest.CaptureFixture[s
 def test_a_folder_of_others_is_not_pruned(tmp_path: Path) -> None:
     """Pruning is refused where this program made nothing."""
     (tmp_path / "letters.txt").write_text("mine")
-    with pytest.raises(files.UserError, match="holds other things"):
+    with pytest.raises(UserError, match="holds other things"):
         housekeeping.keep_house(tmp_path, prune=True)
     assert [path.name for path in tmp_path.iterdir()] == ["letters.txt"]
 

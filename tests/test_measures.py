@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, log_loss
 from statsmodels.stats.proportion import proportion_confint
 
-from tasks.measures import (
+from tasks.evaluation.measures import (
     CALIBRATION_BINS,
     NO_PREDICTION,
     bootstrap_means,

@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.models import scale
-from tasks.network import (
+from tasks.training.loop import (
     Network,
     batches_of_epoch,
     drop_half,
@@ -14,6 +13,7 @@ from tasks.network import (
     nll_and_accuracy,
     train_epoch,
 )
+from tasks.training.networks import scale
 
 SPEC = {
     "model": "dense",

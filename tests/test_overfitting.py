@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tasks.curves import mann_kendall_z, noise_of, running_means, widening, without_spikes, zigzag
-from tasks.overfitting import Onset, best_epoch, early_stopping_rules, find_onset, onset_over_seeds
+from tasks.evaluation.curves import mann_kendall_z, noise_of, running_means, widening, without_spikes, zigzag
+from tasks.evaluation.onset import Onset, best_epoch, early_stopping_rules, find_onset, onset_over_seeds
 
 DATA = Path(__file__).parent / "data"
 STATUSES = {"overfits", "degrading", "diverged", "too_short", "recovered", "inconclusive", "not_observed"}

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks import precision
-from tasks.precision import processor_has_bfloat16, resolve_precision
+from tasks.training import precision
+from tasks.training.precision import processor_has_bfloat16, resolve_precision
 
 
 @pytest.mark.parametrize(

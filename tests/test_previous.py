@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from synthetic import make_run
 
+from tasks.comparison.previous import PreviousRun, compare_with_previous, read_previous, read_right
 from tasks.files import read_json, write_json
-from tasks.previous import PreviousRun, compare_with_previous, read_previous, read_right
 
 DIGEST = "ab" * 32
 NOW = {"parameters": {"epochs": 5}, "provenance": {"versions": {"keras": "3.15.1"}, "commit": "b"}}

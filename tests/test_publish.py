@@ -9,11 +9,11 @@ import pytest
 from prefect.logging import disable_run_logger
 from synthetic import make_run
 
-from tasks import publish as publish_module
 from tasks.files import read_json
-from tasks.history import update_history
-from tasks.publish import gate_rows, gates_in_short, publish, result_rows
-from tasks.report import write_report
+from tasks.report import publish as publish_module
+from tasks.report.history import update_history
+from tasks.report.publish import gate_rows, gates_in_short, publish, result_rows
+from tasks.report.write import write_report
 
 Results = dict[str, Any]
 FLOOR = {"min_test_accuracy": {"dense": 0.5, "cnn": 0.999}}

@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flows import recognize_command_line
-from tasks import files, predict, recognition
-from tasks.recognition import Asked, Pictures, networks_of
-from tasks.recognition_report import answers_markdown, for_programs, sentence, terminal_table, write_pictures
+from flows.cli import recognize_command
+from tasks import files
+from tasks.errors import UserError
+from tasks.recognition import predict, recognize
+from tasks.recognition.recognize import Asked, Pictures, networks_of
+from tasks.recognition.show import answers_markdown, for_programs, sentence, terminal_table, write_pictures
+from tasks.sealed import write_record
 
 PROJECT = Path(__file__).resolve().parent.parent
 SCRIPT = PROJECT / "flows" / "recognize_digit.py"
@@ -60,7 +63,7 @@ def found() -> list[dict[str, Any]]:
         "dense": [probabilities(7, 0.9), probabilities(1, 0.6)],
         "cnn": [probabilities(7, 0.99999), probabilities(4, 0.7)],
     }
-    return recognition.answers(pictures, networks, said)
+    return recognize.answers(pictures, networks, said)
 
 
 def test_networks_of_a_run(tmp_path: Path) -> None:
@@ -82,13 +85,13 @@ def test_networks_of_a_run(tmp_path: Path) -> None:
 
 def test_no_run(tmp_path: Path) -> None:
     """Without a run, or without a finished training in it, the error says what to do."""
-    with pytest.raises(files.UserError, match=r"holds no run\. Train first"):
+    with pytest.raises(UserError, match=r"holds no run\. Train first"):
         networks_of(tmp_path / "latest")
-    with pytest.raises(files.UserError, match="Name another run with --run"):
+    with pytest.raises(UserError, match="Name another run with --run"):
         networks_of(run_of(tmp_path, dense=[training(0, 0, None, history=None)]))
     run = run_of(tmp_path, dense=[training(0, 0.97, 0.1)])
     (tmp_path / "trainings" / "some-0" / "training.json").unlink()
-    with pytest.raises(files.UserError, match="is kept here"):
+    with pytest.raises(UserError, match="is kept here"):
         networks_of(run)
 
 
@@ -152,7 +155,7 @@ def test_no_opinion() -> None:
     """A network of which no training could be asked has no say, even if it was the best."""
     networks = [Asked("dense", ["d"], (0.97, -0.1)), Asked("cnn", ["c"], (0.99, -0.2))]
     pictures = Pictures("images.npz", ["7.png"], {})
-    [answer] = recognition.answers(pictures, networks, {"dense": [probabilities(7, 0.9)]})
+    [answer] = recognize.answers(pictures, networks, {"dense": [probabilities(7, 0.9)]})
     assert (answer["digit"], answer["best"]) == (7, "dense")
 
 
@@ -172,11 +175,11 @@ def test_many_pictures(tmp_path: Path) -> None:
 def test_damaged_model(tmp_path: Path) -> None:
     """A network's file that is not what its training wrote is refused before anything reads it."""
     (tmp_path / predict.MODEL).write_bytes(b"what was trained")
-    files.write_record(tmp_path / "training.json", {"spec": {}}, [tmp_path / predict.MODEL])
+    write_record(tmp_path / "training.json", {"spec": {}}, [tmp_path / predict.MODEL])
     (tmp_path / predict.MODEL).write_bytes(b"something else")
-    with pytest.raises(files.UserError, match=r"model\.keras does not agree with its digest"):
+    with pytest.raises(UserError, match=r"model\.keras does not agree with its digest"):
         predict.probabilities(tmp_path, np.zeros((1, 28, 28), dtype=np.uint8))
-    with pytest.raises(files.UserError, match="no finished training"):
+    with pytest.raises(UserError, match="no finished training"):
         predict.probabilities(tmp_path / "elsewhere", np.zeros((1, 28, 28), dtype=np.uint8))
 
 
@@ -184,13 +187,13 @@ def test_failed_process(tmp_path: Path) -> None:
     """What the process that asks the networks says is what the person reads."""
     pictures = Pictures(str(tmp_path / "images.npz"), ["7.png"], {})
     np.savez(pictures.path, images=np.zeros((1, 28, 28), dtype=np.uint8))
-    with pytest.raises(files.UserError, match="no finished training"):
-        recognition.ask_networks.fn(pictures, [Asked("cnn", [str(tmp_path)], (1, 0))])
+    with pytest.raises(UserError, match="no finished training"):
+        recognize.ask_networks.fn(pictures, [Asked("cnn", [str(tmp_path)], (1, 0))])
 
 
 def test_folders_of_calls(tmp_path: Path) -> None:
     """Two calls in one second have two folders."""
-    folders = [recognition.new_folder(tmp_path, "now-some pictures") for _ in range(3)]
+    folders = [recognize.new_folder(tmp_path, "now-some pictures") for _ in range(3)]
     assert [folder.name for folder in folders] == [f"now-some-pictures{end}" for end in ("", "-2", "-3")]
 
 
@@ -201,7 +204,7 @@ def test_bad_flags(
     """A call that cannot be is one line and exit code 2."""
     monkeypatch.setattr(sys, "argv", ["recognize_digit.py", flag])
     with pytest.raises(SystemExit) as stopped:
-        recognize_command_line.main()
+        recognize_command.main()
     assert stopped.value.code == 2
     message = capsys.readouterr().err
     assert len(message.splitlines()) == 1
@@ -251,7 +254,7 @@ def test_script(tmp_path: Path, mnist: Path, capsys: pytest.CaptureFixture[str])
     assert not list(artifacts.rglob("*.tmp*"))
 
     [answers] = artifacts.glob("recognized/*/answers.json")
-    recognize_command_line.show(str(answers), as_json=False)
+    recognize_command.show(str(answers), as_json=False)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"0.png: {printed[0]['digit']}")
     with Image.open(lines[-1].removeprefix("What the networks saw: ")) as picture:

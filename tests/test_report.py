@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from synthetic import make_run
 
-from tasks.files import UserError, read_json
+from tasks.errors import UserError
+from tasks.files import read_json
 from tasks.markdown import DASH, code, code_block, escape, sentence, table
-from tasks.report import main, read_results, write_report
-from tasks.report_html import html_page
-from tasks.report_numbers import duration, gap, onset, p_value, probability
-from tasks.report_text import report_markdown
+from tasks.report.cells import duration, gap, onset, p_value, probability
+from tasks.report.html import html_page
+from tasks.report.page import report_markdown
+from tasks.report.write import main, read_results, write_report
 
 Results = dict[str, Any]
 HEADINGS = [

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from synthetic import make_run
 
+from tasks.comparison.compare import collect_results
 from tasks.files import read_json
-from tasks.results import SCHEMA_VERSION, collect_results
+from tasks.results import SCHEMA_VERSION
 
 KEYS = (
     *("schema_version", "status", "parameters", "provenance", "dataset", "models", "comparisons", "gates"),

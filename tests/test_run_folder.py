@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tasks import files, runs
+from tasks import files, layout
+from tasks.comparison.previous import previous_run
+from tasks.errors import UserError
 from tasks.layout import MARKER
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
@@ -15,7 +17,7 @@ NOON = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
 
 def test_names(tmp_path: Path) -> None:
     """Folders sort by time and name the run; two runs of a name within a second get two folders."""
-    first, second = (runs.start_run(tmp_path, "mnist-dense", NOON) for _ in range(2))
+    first, second = (layout.start_run(tmp_path, "mnist-dense", NOON) for _ in range(2))
     assert first.name == "20260102T120000Z-mnist-dense"
     assert second.name == "20260102T120000Z-mnist-dense-2"
     assert (first / "trainings").is_dir()
@@ -23,7 +25,7 @@ def test_names(tmp_path: Path) -> None:
 
 def test_locked_while_it_runs(tmp_path: Path) -> None:
     """Housekeeping sees which runs go on: their folders are locked."""
-    folder = runs.start_run(tmp_path, "run", NOON)
+    folder = layout.start_run(tmp_path, "run", NOON)
     with files.lock(folder, wait=False) as held:
         assert not held
 
@@ -41,7 +43,7 @@ def test_leftovers_of_killed_runs(tmp_path: Path) -> None:
     for path in foreign:
         path.parent.mkdir(exist_ok=True)
         path.write_text("of another program, or in a folder of others")
-    runs.start_run(tmp_path, "run", NOON)
+    layout.start_run(tmp_path, "run", NOON)
     assert not leftover.exists()
     assert all(path.exists() for path in foreign)
 
@@ -51,29 +53,29 @@ def test_folder_of_others(tmp_path: Path) -> None:
     others, old = tmp_path / "home", tmp_path / "old"
     others.mkdir()
     (others / "letter.txt").write_text("mine")
-    with pytest.raises(files.UserError, match=r"holds other things \(letter.txt\).*--artifacts-dir"):
-        runs.claimed(str(others))
+    with pytest.raises(UserError, match=r"holds other things \(letter.txt\).*--artifacts-dir"):
+        layout.claimed(str(others))
     assert [path.name for path in others.iterdir()] == ["letter.txt"]
     make_results(old, "20260101T000000Z-mnist-dense")
     (old / "notes.txt").write_text("beside the runs of an earlier version")
     for folder in (tmp_path / "new", tmp_path / "new", old):
-        assert runs.claimed(str(folder)) == folder
+        assert layout.claimed(str(folder)) == folder
         assert (folder / MARKER).is_file()
 
 
 def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
     """A folder that cannot be made is one line with the flag for another one."""
     (tmp_path / "runs").write_text("a file where a folder should be")
-    with pytest.raises(files.UserError, match="--artifacts-dir"):
-        runs.start_run(tmp_path, "run", NOON)
+    with pytest.raises(UserError, match="--artifacts-dir"):
+        layout.start_run(tmp_path, "run", NOON)
 
 
 def test_latest(tmp_path: Path) -> None:
     """`latest` leads to the newest run, also after a run was killed while changing it."""
     (tmp_path / ".mnist-pipeline-latest.tmp").symlink_to("nowhere")
     for name in ("first", "second"):
-        folder = runs.start_run(tmp_path, name, NOON)
-        runs.point_latest_at(folder)
+        folder = layout.start_run(tmp_path, name, NOON)
+        layout.point_latest_at(folder)
         assert (tmp_path / "latest").resolve() == folder.resolve()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "runs"]
 
@@ -99,8 +101,8 @@ def test_previous_run(tmp_path: Path) -> None:
     make_results(tmp_path, "20260103-failed", status="failed")
     make_results(tmp_path, "20260104-nightly", provenance={"deployment": "nightly"})
     make_results(tmp_path, "20260105-fashion", dataset={"digest": "fashion"})
-    assert runs.previous_run(tmp_path, None, "mnist") == str(expected)
-    assert runs.previous_run(tmp_path, "weekly", "mnist") is None
+    assert previous_run(tmp_path, None, "mnist") == str(expected)
+    assert previous_run(tmp_path, "weekly", "mnist") is None
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"status": "completed"}', None])
@@ -111,5 +113,5 @@ def test_damaged_results(tmp_path: Path, damage: str | None, caplog: pytest.LogC
     text = damaged.read_text().replace('"epochs": 1', '"epochs": 3')
     damaged.write_text(text if damage is None else damage)
     with caplog.at_level(logging.WARNING):
-        assert runs.previous_run(tmp_path, None, "mnist") == str(expected)
+        assert previous_run(tmp_path, None, "mnist") == str(expected)
     assert "20260102-damaged" in caplog.text

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tasks.runs import failures
-from tasks.training_process import TrainingFailedError
+from tasks.comparison.provenance import failures
+from tasks.training.process import TrainingFailedError
 
 
 class Ended:

@@ -17,10 +17,17 @@ import numpy as np
 import pytest
 from small_datasets import idx, npz, small_dataset
 
-from tasks import sources
-from tasks.arrays import IDX_FILES, Arrays, checked, content_digest
+from tasks.data import sources
+from tasks.data.arrays import IDX_FILES, Arrays, checked, content_digest
+from tasks.data.sources import (
+    SourceError,
+    fetch,
+    from_idx_address,
+    from_npz_address,
+    from_package_index,
+    within,
+)
 from tasks.files import sha256_of
-from tasks.sources import SourceError, fetch, from_idx_address, from_npz_address, from_package_index, within
 
 Answer = tuple[int, bytes] | Callable[[BaseHTTPRequestHandler], None]
 

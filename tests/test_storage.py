@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks import files, storage
+from tasks import files
 from tasks.layout import PROJECT
-from tasks.models import MODELS
+from tasks.training import specification
+from tasks.training.networks import MODELS
 
 SETTINGS = {
     "epochs": None,
@@ -36,7 +37,9 @@ def edit(path: Path, old: str, new: str) -> None:
 
 def changed(code: Path) -> list[str]:
     """The networks whose key is another one with this code."""
-    return [name for name in MODELS if storage.code_digests(name, code) != storage.code_digests(name)]
+    return [
+        name for name in MODELS if specification.code_digests(name, code) != specification.code_digests(name)
+    ]
 
 
 def test_comments_and_reports_retrain_nothing(code: Path) -> None:
@@ -54,7 +57,7 @@ def test_changing_a_network_retrains_that_network(code: Path) -> None:
     assert changed(code) == ["regularized_cnn"]
 
 
-@pytest.mark.parametrize("module", storage.FIT_MODULES)
+@pytest.mark.parametrize("module", specification.FIT_MODULES)
 def test_changing_what_a_training_runs_retrains_all(code: Path, module: str) -> None:
     """A change in a module that the training process runs changes every key."""
     (code / f"{module}.py").write_text((code / f"{module}.py").read_text() + "\nchanged = 1\n")
@@ -67,7 +70,7 @@ def test_fit_modules_are_all_that_fit_runs() -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
     )
-    expected = {f"tasks.{name}" for name in (*storage.FIT_MODULES, "models")}
+    expected = {f"tasks.{name}" for name in (*specification.FIT_MODULES, "models")}
     assert set(done.stdout.split()) == expected
 
 
@@ -83,33 +86,35 @@ def test_fit_modules_are_all_that_fit_runs() -> None:
 )
 def test_settings_are_part_of_the_key(tmp_path: Path, change: dict, words: str) -> None:
     """Another setting is another training, and the log can say which one differs."""
-    old = storage.specification("dense", 0, "digest", **SETTINGS)
-    new = storage.specification("dense", 0, "digest", **{**SETTINGS, **change})
-    folder = storage.training_folder(tmp_path, old)
-    assert storage.training_folder(tmp_path, new) != folder
+    old = specification.specification("dense", 0, "digest", **SETTINGS)
+    new = specification.specification("dense", 0, "digest", **{**SETTINGS, **change})
+    folder = specification.training_folder(tmp_path, old)
+    assert specification.training_folder(tmp_path, new) != folder
     files.write_json(folder / "spec.json", old)
-    assert words in storage.why_not_reused(storage.training_folder(tmp_path, new), new)
+    assert words in specification.why_not_reused(specification.training_folder(tmp_path, new), new)
 
 
 def test_data_is_part_of_the_key(tmp_path: Path) -> None:
     """Other images are another training; the reason does not quote digests."""
-    old, new = (storage.specification("cnn", 0, digest, **SETTINGS) for digest in ("one", "two"))
-    files.write_json(storage.training_folder(tmp_path, old) / "spec.json", old)
-    reason = storage.why_not_reused(storage.training_folder(tmp_path, new), new)
+    old, new = (specification.specification("cnn", 0, digest, **SETTINGS) for digest in ("one", "two"))
+    files.write_json(specification.training_folder(tmp_path, old) / "spec.json", old)
+    reason = specification.why_not_reused(specification.training_folder(tmp_path, new), new)
     assert "other images" in reason
     assert len(reason) < 150
 
 
 def test_first_training(tmp_path: Path) -> None:
     """Without a neighbour, or with a damaged one, the reason says that it is the first."""
-    spec = storage.specification("cnn", 0, "digest", **SETTINGS)
+    spec = specification.specification("cnn", 0, "digest", **SETTINGS)
     damaged = tmp_path / "trainings" / "cnn-0-damaged" / "spec.json"
     damaged.parent.mkdir(parents=True)
     damaged.write_text("{")
-    assert "first training" in storage.why_not_reused(storage.training_folder(tmp_path, spec), spec)
+    assert "first training" in specification.why_not_reused(
+        specification.training_folder(tmp_path, spec), spec
+    )
 
 
 def test_folder_name_can_be_read(tmp_path: Path) -> None:
     """A training's folder names network and seed."""
-    spec = storage.specification("regularized_cnn", 7, "digest", **SETTINGS)
-    assert storage.training_folder(tmp_path, spec).name.startswith("regularized_cnn-7-")
+    spec = specification.specification("regularized_cnn", 7, "digest", **SETTINGS)
+    assert specification.training_folder(tmp_path, spec).name.startswith("regularized_cnn-7-")

@@ -1,4 +1,4 @@
-"""A training process as the flow sees it. Stand-ins for the process say what `tasks.fit` would say."""
+"""A training process as the flow sees it. Stand-ins for the process say what `tasks.training.fit` would say."""
 
 import os
 import subprocess
@@ -11,9 +11,14 @@ from typing import Any
 
 import pytest
 
-from tasks import files, storage, training, training_process
-from tasks.records import Dataset, PreparedData
-from tasks.training_process import TrainingFailedError
+from tasks import files
+from tasks.data.download import Dataset
+from tasks.data.prepare import PreparedData
+from tasks.sealed import write_record
+from tasks.training import process as process_module
+from tasks.training import specification
+from tasks.training import train as train_module
+from tasks.training.process import TrainingFailedError
 
 READY = "say(event='ready', epochs_done=0, epochs=2); sys.stdin.readline();"
 SETTINGS = {
@@ -51,7 +56,7 @@ class Report:
 @pytest.fixture
 def spec() -> dict[str, Any]:
     """What to train."""
-    return storage.specification("dense", 0, "digest", **SETTINGS)
+    return specification.specification("dense", 0, "digest", **SETTINGS)
 
 
 Script = Callable[[str], list[subprocess.Popen[str]]]
@@ -76,13 +81,13 @@ def process_does(monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
             )
             return started[-1]
 
-        monkeypatch.setattr(training, "start", start)
+        monkeypatch.setattr(train_module, "start", start)
         return started
 
-    monkeypatch.setattr(training_process, "SECONDS_TO_END", 1)
-    training_process.stopping.clear()
+    monkeypatch.setattr(process_module, "SECONDS_TO_END", 1)
+    process_module.stopping.clear()
     yield process_does
-    training_process.stopping.clear()
+    process_module.stopping.clear()
     for process in started:
         assert process.returncode is not None  # it was waited for
 
@@ -91,7 +96,7 @@ def train(spec: dict[str, Any], artifacts: Path, **changed: Any) -> tuple[Any, R
     """Train what `spec` describes; return the record and what was reported."""
     report = Report()
     settings = {"refresh": False, "timeout": None, **changed}
-    return training.train_network(spec, PREPARED, artifacts, report=report, **settings), report  # type: ignore[arg-type]
+    return train_module.train_network(spec, PREPARED, artifacts, report=report, **settings), report  # type: ignore[arg-type]
 
 
 def test_trained(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> None:
@@ -117,9 +122,9 @@ def test_resumed(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> 
 def test_reused(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> None:
     """A complete training is reused without starting a process; `refresh` starts one all the same."""
     started = process_does(READY + "say(event='done')")
-    folder = storage.training_folder(tmp_path, spec)
+    folder = specification.training_folder(tmp_path, spec)
     folder.mkdir(parents=True)
-    files.write_record(folder / "training.json", {"spec": spec}, [])
+    write_record(folder / "train_module.json", {"spec": spec}, [])
     assert train(spec, tmp_path)[0].origin == "reused"
     assert started == []
     record, _ = train(spec, tmp_path, refresh=True)
@@ -130,7 +135,7 @@ def test_again_in_the_same_run(spec: dict[str, Any], tmp_path: Path, process_doe
     """What a run trained itself is not called reused, nor trained again for `refresh`, when Dask asks anew."""
     started = process_does(READY + "say(event='done')")
     assert train(spec, tmp_path, refresh=True, run_id="run 1")[0].origin == "trained"
-    files.write_record(storage.training_folder(tmp_path, spec) / "training.json", {"spec": spec}, [])
+    write_record(specification.training_folder(tmp_path, spec) / "train_module.json", {"spec": spec}, [])
     again, _ = train(spec, tmp_path, refresh=True, run_id="run 1")
     assert (again.origin, len(started)) == ("trained", 1)
     assert "by this run" in again.origin_reason
@@ -140,10 +145,10 @@ def test_again_in_the_same_run(spec: dict[str, Any], tmp_path: Path, process_doe
 def test_damaged(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> None:
     """A damaged training is not reused, and the reason names the file."""
     process_does(READY + "say(event='done')")
-    folder = storage.training_folder(tmp_path, spec)
+    folder = specification.training_folder(tmp_path, spec)
     folder.mkdir(parents=True)
     (folder / "model.keras").write_text("sound")
-    files.write_record(folder / "training.json", {"spec": spec}, [folder / "model.keras"])
+    write_record(folder / "train_module.json", {"spec": spec}, [folder / "model.keras"])
     (folder / "model.keras").write_text("Sound")
     record, _ = train(spec, tmp_path)
     assert record.origin == "trained"
@@ -156,9 +161,9 @@ def test_damaged_specification(
 ) -> None:
     """A damaged specification beside a sound training is set aside and made again; the training is reused."""
     started = process_does("")
-    folder = storage.training_folder(tmp_path, spec)
+    folder = specification.training_folder(tmp_path, spec)
     folder.mkdir(parents=True)
-    files.write_record(folder / "training.json", {"spec": spec}, [])
+    write_record(folder / "train_module.json", {"spec": spec}, [])
     (folder / "spec.json").write_text(damage, errors="surrogateescape")
     record, report = train(spec, tmp_path)
     assert (record.origin, started) == ("reused", [])
@@ -172,9 +177,9 @@ def test_a_folder_of_another_training_is_not_reused(
 ) -> None:
     """A sound training that was copied to this one's folder is not taken for it."""
     process_does(READY + "say(event='done')")
-    folder = storage.training_folder(tmp_path, spec)
+    folder = specification.training_folder(tmp_path, spec)
     folder.mkdir(parents=True)
-    files.write_record(folder / "training.json", {"spec": {**spec, "seed": 1}}, [])
+    write_record(folder / "train_module.json", {"spec": {**spec, "seed": 1}}, [])
     assert train(spec, tmp_path)[0].origin == "trained"
 
 
@@ -235,9 +240,9 @@ def test_stopped(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> 
     thread = threading.Thread(target=branch)
 
     def run_until_interrupted() -> None:
-        with training_process.trainings_end_with_this():
+        with process_module.trainings_end_with_this():
             thread.start()
-            while not training_process.processes:
+            while not process_module.processes:
                 time.sleep(0.01)
             raise KeyboardInterrupt
 
@@ -247,7 +252,7 @@ def test_stopped(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> 
     assert not thread.is_alive()
     assert started[0].returncode is not None
     branch()
-    assert [str(failure) for failure in failures] == [training_process.STOPPED] * 2
+    assert [str(failure) for failure in failures] == [process_module.STOPPED] * 2
     assert len(started) == 1
 
 
@@ -263,10 +268,10 @@ def test_trainings_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """How many trainings run at once follows cores and memory, unless the environment says it."""
     monkeypatch.delenv("MNIST_PIPELINE_PARALLEL", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    monkeypatch.setattr(training, "THREADS", 4)
-    assert 1 <= training.trainings_at_a_time() <= 16
+    monkeypatch.setattr(train_module, "THREADS", 4)
+    assert 1 <= train_module.trainings_at_a_time() <= 16
     monkeypatch.setenv("MNIST_PIPELINE_PARALLEL", "7")
-    assert training.trainings_at_a_time() == 7
+    assert train_module.trainings_at_a_time() == 7
 
 
 @pytest.mark.parametrize("chosen", ["two", "0", "-1", "1.5"])
@@ -275,5 +280,5 @@ def test_trainings_at_a_time_that_make_no_sense(
 ) -> None:
     """What is no number from 1 on is not used, and a warning says so: a flow must be importable."""
     monkeypatch.setenv("MNIST_PIPELINE_PARALLEL", chosen)
-    assert training.trainings_at_a_time() >= 1
+    assert train_module.trainings_at_a_time() >= 1
     assert "MNIST_PIPELINE_PARALLEL" in caplog.text

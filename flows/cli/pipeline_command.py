@@ -1,0 +1,118 @@
+"""`python flows/mnist_pipeline.py`: flags from the flow's signature, its closing lines, its exit code."""
+
+import contextlib
+import inspect
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import cyclopts
+from prefect.client.schemas.objects import State
+from prefect.settings import PREFECT_API_URL
+
+from flows.cli.dask_runner import dask_task_runner
+from flows.cli.script import RUN_FAILED, prefect_server, reason, run_script
+from flows.mnist_pipeline import mnist_pipeline
+from tasks import files
+from tasks.errors import UserError
+from tasks.layout import ARTIFACTS
+from tasks.training import train
+from tasks.training.networks import MODELS
+from tasks.training.progress import live_bars
+
+KEPT = "Finished epochs are kept: the same command{} goes on from there."
+
+
+def signature() -> inspect.Signature:
+    """Return the flow's parameters as flags, and those that concern this script alone."""
+    flags = []
+    for parameter in inspect.signature(mnist_pipeline.fn).parameters.values():
+        if parameter.name == "min_test_accuracy":  # one number, or name=number for each network
+            parameter = parameter.replace(annotation=list[str] | None)
+        flags.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+    parallel = Annotated[int | None, cyclopts.Parameter(help="how many trainings run at once.")]
+    dask = Annotated[
+        str | None,
+        cyclopts.Parameter(help='train on Dask workers: "local", or tcp://host:port of a scheduler.'),
+    ]
+    for name, annotation in (("parallel", parallel), ("dask", dask)):
+        flags.append(
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        )
+    return inspect.Signature(flags)
+
+
+def gate(words: list[str]) -> float | dict[str, float]:
+    """Return `--min-test-accuracy 0.97` or `--min-test-accuracy dense=0.97 cnn=0.98` as the flow takes it."""
+    single = len(words) == 1 and "=" not in words[0]
+    pairs = [("all", words[0])] if single else [tuple(word.partition("=")[::2]) for word in words]
+    try:
+        limits = {name: float(number) for name, number in pairs}
+    except ValueError:
+        limits = {"": 0.0}
+    if not all((single or name in MODELS) and 0 <= limit <= 1 for name, limit in limits.items()):
+        raise UserError(
+            f"--min-test-accuracy is {' '.join(words)!r}. Expected one number from 0 to 1 such as 0.97, "
+            "or name=number for each network such as dense=0.97 cnn=0.98."
+        )
+    return limits["all"] if single else limits
+
+
+@contextlib.contextmanager
+def task_runner(parallel: int | None, dask: str | None, artifacts: Path) -> Iterator[Any]:
+    """Yield the task runner that the flags ask for."""
+    if parallel is not None:
+        os.environ["MNIST_PIPELINE_PARALLEL"] = str(parallel)
+    at_a_time = train.trainings_at_a_time()
+    if dask is None:
+        yield train.task_runner(at_a_time)
+        return
+    with dask_task_runner(dask, at_a_time, artifacts, str(PREFECT_API_URL.value())) as runner:
+        yield runner
+
+
+def run(parameters: dict[str, Any], parallel: int | None, dask: str | None) -> State[Any]:
+    """Run the flow as the command line asks; return its final state."""
+    if parallel is not None and parallel < 1:
+        raise UserError(f"--parallel is {parallel}; expected 1 or more.")
+    if parallel is not None and dask not in (None, "local"):
+        raise UserError("--parallel does not go with a scheduler's address: each worker there trains.")
+    artifacts = Path(parameters["artifacts_dir"] or ARTIFACTS).resolve()
+    bars = live_bars() if dask is None else contextlib.nullcontext()  # workers cannot draw into this process
+    with prefect_server(), task_runner(parallel, dask, artifacts) as runner, bars:
+        state: State[Any] = mnist_pipeline.with_options(task_runner=runner)(**parameters, return_state=True)
+    return state
+
+
+def closing_lines(state: State[Any]) -> Iterator[str]:
+    """Yield what a person wants to know at the end: the answer in five lines at most, and the report's path."""
+    path = state.result(raise_on_failure=False)
+    if isinstance(path, str):
+        yield from files.read_json(Path(path).parent / "results.json")["summary"][:5]
+        yield f"Report: {path}"
+
+
+def command(**flags: Any) -> int:
+    """Run the flow with these flags; return the exit code."""
+    flags = {name: parameter.default for name, parameter in signature().parameters.items()} | flags
+    parallel, dask = flags.pop("parallel"), flags.pop("dask")
+    if flags["min_test_accuracy"] is not None:
+        flags["min_test_accuracy"] = gate(flags["min_test_accuracy"])
+    state = run(flags, parallel, dask)
+    for line in closing_lines(state):
+        print(line)
+    if state.is_completed():
+        return 0
+    print(f"mnist-pipeline failed: {reason(state)}", file=sys.stderr)
+    return RUN_FAILED
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    command.__signature__ = signature()  # type: ignore[attr-defined]
+    command.__doc__ = mnist_pipeline.fn.__doc__
+    run_script(
+        "mnist-pipeline", command, KEPT.format(" without --refresh" if "--refresh" in sys.argv else "")
+    )

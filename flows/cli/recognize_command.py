@@ -1,0 +1,61 @@
+"""`python flows/recognize_digit.py IMAGE...`: its flags, and the answers as a table or as JSON."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from prefect.client.schemas.objects import State
+
+from flows.cli.script import RUN_FAILED, prefect_server, reason, run_script
+from flows.recognize_digit import recognize_digit
+from tasks.errors import UserError
+from tasks.recognition.recognize import read_answers
+from tasks.recognition.show import SEEN, for_programs, sentence, terminal_table
+
+
+def command(
+    *images: str,
+    run: str | None = None,
+    as_json: Annotated[bool, Parameter("--json")] = False,
+    artifacts_dir: str | None = None,
+) -> int:
+    """Find the digit in each picture, and ask every network of a run which one it is.
+
+    Args:
+        images: PNG or JPEG files, each a photo, scan or drawing of one digit, dark on light or light on dark.
+        run: the folder of the run whose networks are asked; by default the latest.
+        as_json: print a list with one object for each picture instead of a table.
+        artifacts_dir: where runs and answers are kept; by default `artifacts` in the project.
+    """
+    if not images:
+        raise UserError("no picture is named. Expected one or more PNG or JPEG files. See --help.")
+    with prefect_server():
+        state: State[Any] = recognize_digit(list(images), run, artifacts_dir, return_state=True)
+    path = state.result(raise_on_failure=False)
+    if not isinstance(path, str):
+        print(f"recognize-digit failed: {reason(state)}", file=sys.stderr)
+        return RUN_FAILED
+    show(path, as_json)
+    return 0 if state.is_completed() else RUN_FAILED
+
+
+def show(path: str, as_json: bool) -> None:
+    """Print the answers in the file `path`, and on stderr why pictures were refused."""
+    answers = read_answers(path)
+    if as_json:
+        print(json.dumps(for_programs(answers), indent=1))
+    for answer in answers:
+        line = f"{answer['file']}: {sentence(answer)}"
+        if "error" in answer:
+            print(line, file=sys.stderr)
+        elif not as_json:
+            print(line, *terminal_table(answer), sep="\n")
+    if not as_json:
+        print(f"What the networks saw: {Path(path).with_name(SEEN)}")
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    run_script("recognize-digit", command)

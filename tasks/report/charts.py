@@ -1,0 +1,137 @@
+"""What the figures of learning curves share: axes, curves over seeds, onset marks, legends."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from tasks.pictures import LARGE, MUTED, NORMAL, RULE, SMALL, TRAIN, VALIDATION
+from tasks.report.cells import finished
+
+Values = npt.NDArray[np.float64]
+
+SHADE = 0.35  # opacity of intervals
+
+INTERVAL, MARK = "#CC79A7", "#000000"  # purple marks an onset's interval
+SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # for one line per model
+MARKERS = ("o", "s", "^", "D", "v", "P")
+
+# The epoch from which the tutorial draws a network's curves, and how many epochs it trained.
+TUTORIAL_ZOOM = {"dense": (11, 50), "cnn": (2, 20), "regularized_cnn": (6, 30)}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One quantity per epoch over the seeds: the median, and the band from the lowest to the highest."""
+
+    median: Values
+    low: Values
+    high: Values
+
+
+def curve(trainings: list[dict[str, Any]], key: str) -> Curve:
+    """Return the curve of `history[key]` over trainings; NaN where no training has a finite value."""
+    rows = [[math.nan if v is None else float(v) for v in t["history"].get(key) or []] for t in trainings]
+    values = np.full((max(len(rows), 1), max(map(len, rows), default=0)), math.nan)
+    for row, filled in zip(rows, values, strict=False):
+        filled[: len(row)] = row
+    known = np.isfinite(values).any(axis=0)
+    median, low, high = (np.full(values.shape[1], math.nan) for _ in range(3))
+    median[known] = np.nanmedian(values[:, known], axis=0)
+    low[known], high[known] = np.nanmin(values[:, known], axis=0), np.nanmax(values[:, known], axis=0)
+    return Curve(median, low, high)
+
+
+def zoom_start(model: str, epochs: int) -> int:
+    """Return the first epoch of the zoomed curves: the tutorial's, in proportion to the epochs trained."""
+    first, planned = TUTORIAL_ZOOM.get(model, (6, 30))
+    start = 1 + round((first - 1) * epochs / planned)
+    return min(max(start, 2), epochs - 1) if epochs > 2 else 1
+
+
+def tidy(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:
+    """Give axes their title (on the left), their labels with units, and no more ink than needed."""
+    axes.set_title(title, fontsize=LARGE, loc="left")
+    axes.set_xlabel(x, fontsize=NORMAL)
+    axes.set_ylabel(y, fontsize=NORMAL)
+    axes.tick_params(labelsize=SMALL, color=RULE)
+    axes.grid(True, color=RULE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(RULE)
+
+
+def epoch_axis(axes: Axes, first: int, last: int) -> None:
+    """Show the epochs `first` to `last` with whole numbers."""
+    axes.set_xlim(first - 0.6, last + 0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
+
+
+def value_axis(axes: Axes) -> None:
+    """Give the vertical axis a few round numbers."""
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
+
+
+def draw_curve(axes: Axes, values: Curve, colour: str, style: str, band: bool) -> None:
+    """Draw the median over seeds, with its band where there are several."""
+    epochs = np.arange(1, len(values.median) + 1)
+    marker = "o" if len(epochs) <= 12 else ""
+    axes.plot(epochs, values.median, style, color=colour, linewidth=1.6, marker=marker, markersize=3.5)
+    if band:
+        axes.fill_between(epochs, values.low, values.high, color=colour, alpha=0.18, linewidth=0)
+
+
+def mark_onset(axes: Axes, model: dict[str, Any]) -> None:
+    """Mark where overfitting starts: a line at the epoch, its interval (over seeds: their range) shaded."""
+    epoch, interval = onset_of(model)
+    if interval is not None:
+        axes.axvspan(interval[0] - 0.5, interval[1] + 0.5, color=INTERVAL, alpha=SHADE, linewidth=0, zorder=0)
+    if epoch is not None:
+        axes.axvline(epoch, color=MARK, linewidth=1.2, zorder=1)
+
+
+def onset_of(model: dict[str, Any]) -> tuple[float | None, tuple[float, float] | None]:
+    """Return (epoch, interval) of overfitting: of the one training, or median and range over seeds."""
+    trainings = finished(model)
+    if len(trainings) == 1:
+        onset = trainings[0].get("onset") or {}
+        if onset.get("status") == "degrading":  # not overfitting: the training itself fails
+            return None, None
+        epoch, interval = onset.get("epoch"), onset.get("interval")
+    else:
+        onset = (model.get("aggregate") or {}).get("onset") or {}
+        epoch, interval = onset.get("median_epoch"), onset.get("range")
+    return epoch, (interval[0], interval[1]) if interval else None
+
+
+def curve_legend(several_seeds: bool, onset: bool, accuracy: bool = False) -> list[Artist]:
+    """Return the legend entries of learning curves; those of an onset only if one is shown."""
+    over = " (median and range of seeds)" if several_seeds else ""
+    entries: list[Artist] = [
+        Line2D([], [], color=VALIDATION, linestyle="-", linewidth=1.6, label="validation" + over),
+        Line2D([], [], color=TRAIN, linestyle="--", linewidth=1.6, label="train, dropout off" + over),
+    ]
+    if accuracy:
+        entries.append(Line2D([], [], color=MUTED, linestyle=":", linewidth=1.4, label="train, dropout on"))
+    if onset:
+        shaded = "its range over seeds" if several_seeds else "its interval"
+        entries.append(Line2D([], [], color=MARK, linewidth=1.2, label="overfitting starts"))
+        entries.append(Patch(facecolor=INTERVAL, alpha=SHADE, label=shaded))
+    return entries
+
+
+def upper_limit(train: Values, validation: Values) -> float | None:
+    """Return the upper end of a loss axis that shows these values, but cuts off a loss that blows up."""
+    held_out = validation[np.isfinite(validation)]
+    shown = np.concatenate([train[np.isfinite(train)], held_out])
+    if not len(held_out) or shown.max() <= 0:
+        return None
+    return float(1.08 * min(shown.max(), 4 * np.median(held_out) or shown.max()))

@@ -1,0 +1,242 @@
+"""A whole run: its networks, the comparisons between them and with the run before, and how it was made."""
+
+from functools import cached_property
+from typing import Literal
+
+from pydantic import JsonValue
+
+from tasks.results.enums import Change, GateName, GateOutcome, GateReason, OnsetStatus, Status, Step, Verdict
+from tasks.results.training import Epochs, FailedTraining, Interval, Record, TrainingResult
+
+SCHEMA_VERSION = 2
+
+
+class Spread(Record):
+    """A number over the `n` seeds that have it; the standard deviation needs two."""
+
+    n: int
+    mean: float
+    standard_deviation: float | None
+    minimum: float
+    maximum: float
+
+
+class OnsetOverSeeds(Record):
+    """How many seeds show an onset within `epochs`, and where; the median, if more than half do."""
+
+    observed: int
+    seeds: int
+    epochs: int
+    median_epoch: float | None
+    range: Epochs | None
+    status_counts: dict[OnsetStatus, int]
+
+    @property
+    def undecided(self) -> int:
+        return sum(count for status, count in self.status_counts.items() if status.undecided)
+
+
+class Aggregate(Record):
+    """A network over its seeds."""
+
+    n_seeds: int
+    test_accuracy: Spread
+    test_nll: Spread | None  # None if every training diverged
+    onset: OnsetOverSeeds
+
+
+class Plan(Record):
+    """What a network was to be trained with; the run's parameters may leave these to the network."""
+
+    epochs: int
+    learning_rate: float
+    learning_rate_schedule: str
+
+
+class ModelResult(Plan):
+    """One network: what it is, its trainings in the order of their seeds, and what they say together."""
+
+    parameter_count: int | None
+    summary: str | None  # as Keras prints it
+    trainings: list[TrainingResult | FailedTraining]
+    aggregate: Aggregate | None  # None if no training has a result
+
+    @cached_property
+    def finished(self) -> list[TrainingResult]:
+        return [training for training in self.trainings if isinstance(training, TrainingResult)]
+
+    @property
+    def sound(self) -> list[TrainingResult]:
+        """The finished trainings whose loss stayed finite."""
+        return [training for training in self.finished if not training.diverged]
+
+
+class Pair(Record):
+    """Two networks on the same test images, over the seeds that both were trained with.
+
+    With one seed the verdict is about these trainings (McNemar), with three or more about the networks
+    (Student's t over seeds); Holm's procedure over `pairs` decides. Differences: first minus second.
+    """
+
+    models: tuple[str, str]
+    seeds: list[int]
+    differences: list[float]  # seed by seed
+    difference: float
+    interval: Interval | None
+    level: float | None  # of this pair's interval: 0.95, or more where Holm's procedure widens it
+    pairs: int  # judged together
+    p_value: float | None = None
+    p_adjusted: float | None = None
+    both_right: int | None = None  # images, with one seed
+    only_first: int | None = None
+    only_second: int | None = None
+    both_wrong: int | None = None
+    verdict: Verdict
+
+    @property
+    def better(self) -> str | None:
+        """The network that the data show to be better."""
+        return {Verdict.FIRST_BETTER: self.models[0], Verdict.SECOND_BETTER: self.models[1]}.get(self.verdict)
+
+    def other(self, name: str) -> str:
+        """The network that is compared with the named one."""
+        return self.models[1] if self.models[0] == name else self.models[0]
+
+
+class Gate(Record):
+    """A condition on one network, what was measured, and the outcome."""
+
+    name: GateName
+    model: str
+    limit: float
+    outcome: GateOutcome
+    reason: GateReason | None = None  # why it was not judged, or not held without a measurement
+    observed: float | None = None  # test accuracy, or its drop since the previous run
+    interval: Interval | None = None  # of the drop
+    seeds: int = 0  # behind `observed`
+    p_adjusted: float | None = None  # one-sided, of "no drop"; Holm over the networks
+
+
+class Failure(Record):
+    """A step that failed, of which network and seed, and why."""
+
+    task: Step
+    model: str
+    seed: int
+    error: str
+
+
+class Difference(Record):
+    """Something that is not as in the previous run, such as epochs: 5 -> 10."""
+
+    name: str
+    before: str
+    now: str
+
+
+class AgainstPrevious(Record):
+    """One training beside that of the same network and seed in the previous run; differences: now minus before."""
+
+    model: str
+    seed: int
+    n: int  # test images
+    accuracy_before: float
+    accuracy_now: float
+    difference: float
+    difference_ci95: Interval
+    p_value: float
+    p_adjusted: float
+    change: Change
+
+
+class PreviousRun(Record):
+    """The run before this one: what is different, and whether accuracy changed by more than chance."""
+
+    run: str
+    parameters_changed: list[Difference]
+    versions_changed: list[Difference]
+    trainings: list[AgainstPrevious]
+    unreadable: list[str]  # its trainings whose predictions cannot be read, as "cnn with seed 0"
+
+
+class Dataset(Record):
+    """The images: what they are, where they came from, how they were split."""
+
+    name: str
+    path: str  # below the artifacts folder
+    digest: str
+    source: str
+    is_mnist: bool
+    shapes: dict[str, list[int]]
+    y_test_head: list[int]
+    y_test_tail: list[int]
+    counts: dict[str, int]  # images of train, validation and test
+    class_counts: dict[str, list[int]]
+    pixel_scaling: str
+    validation_split: float
+    train_samples: int | None
+    prepared_digest: str
+
+
+class Provenance(Record):
+    """When, where and with what the run was made, and how to repeat it."""
+
+    run: str
+    started: str  # ISO 8601
+    duration_seconds: float
+    commit: str | None
+    uncommitted_changes: bool | None
+    python: str
+    platform: str
+    processor: str
+    cores: int | None
+    memory_bytes: int
+    versions: dict[str, str]
+    flow_run_name: str
+    flow_run_id: str
+    deployment: str | None
+    command: str
+    threads: int
+    trainings_at_a_time: int
+    precision: dict[str, str]  # of each network
+
+
+class Results(Record):
+    """A whole run. `measured_digest` covers what was measured: two runs that measured the same have the same."""
+
+    schema_version: Literal[2] = SCHEMA_VERSION
+    status: Status
+    parameters: dict[str, JsonValue]
+    provenance: Provenance
+    dataset: Dataset
+    models: dict[str, ModelResult]
+    comparisons: list[Pair]
+    gates: list[Gate]
+    failures: list[Failure]
+    previous_run: PreviousRun | None
+    measured_digest: str
+
+    @cached_property
+    def finished(self) -> dict[str, ModelResult]:
+        """The networks that have a result, in the order of the run."""
+        return {name: model for name, model in self.models.items() if model.aggregate}
+
+    @property
+    def best(self) -> str | None:
+        """The network of the highest mean test accuracy."""
+        return max(self.finished, key=lambda name: accuracy_of(self.finished[name]).mean, default=None)
+
+    @property
+    def several_seeds(self) -> bool:
+        """Whether a network was trained, or was to be trained, with more than one seed."""
+        return any(len(model.trainings) > 1 for model in self.models.values())
+
+    def pair(self, *names: str) -> Pair | None:
+        """The comparison of two networks, in whichever order it names them."""
+        return next((pair for pair in self.comparisons if set(pair.models) == set(names)), None)
+
+
+def accuracy_of(model: ModelResult) -> Spread:
+    """Return the test accuracy over the seeds of a network that has a result."""
+    assert model.aggregate is not None
+    return model.aggregate.test_accuracy

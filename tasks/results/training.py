@@ -1,0 +1,125 @@
+"""One training, measured."""
+
+from pydantic import BaseModel, ConfigDict
+
+from tasks.results.enums import AccuracyChange, OnsetStatus, Origin
+
+Interval = tuple[float, float]
+Epochs = tuple[int, int]
+Losses = list[float | None]  # one for each epoch; None where it was not a finite number
+
+
+class Record(BaseModel):
+    """A frozen part of results.json that holds what is declared, nothing else, and no NaN or infinity."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class History(Record):
+    """Curves of one training, one value per epoch: Keras's four, and three that are measured with dropout off."""
+
+    loss: Losses
+    accuracy: Losses
+    val_loss: Losses
+    val_accuracy: Losses
+    train_nll: Losses
+    val_nll: Losses
+    train_accuracy_inference: Losses
+
+
+class Measures(Record):
+    """Accuracy with its 95 % interval (Wilson) and mean NLL of `n` images."""
+
+    n: int
+    correct: int
+    accuracy: float
+    accuracy_ci95: Interval
+    nll: float | None
+
+
+class TestMeasures(Measures):
+    """What is measured on test images; classes by index, `confusion[truth][prediction]` counts images."""
+
+    nll_ci95: Interval | None
+    calibration_error: float | None
+    calibration_error_ci95: Interval | None
+    per_class_accuracy: list[float | None]
+    per_class_n: list[int]
+    confusion: list[list[int]]
+
+
+class Onset(Record):
+    """The verdict on one training; `epoch` is the first after the lowest smoothed loss, if one is seen."""
+
+    status: OnsetStatus
+    epoch: int | None = None
+    interval: Epochs | None = None  # first and last epoch at which the onset may be; contains `epoch`
+    severity: float | None = None  # percent: the end of the validation curve above its minimum
+    smallest_detectable_rise: float | None = None  # percent: starting half-way, seen in 19 of 20 runs
+    epochs: int  # that were judged: those before the first that is not finite
+    lowest_at: int | None = None  # the epoch of the lowest smoothed validation loss
+    earlier_low: int | None = None  # of a recovered curve: the low before the rise that passed
+    before_divergence: OnsetStatus | None = None  # of a diverged curve: the verdict on the epochs before
+
+
+class EarlyStopping(Record):
+    """The epoch at which usual rules would have ended a training, None: not at all."""
+
+    keras_patience_5: int | None
+    gl_5: int | None
+    pq: int | None
+    up_3: int | None
+
+
+class AfterBestEpoch(Record):
+    """Accuracy on validation by the last weights beside that by the weights of the lowest validation loss."""
+
+    change: AccuracyChange
+    n: int
+    best_only: int  # images that only the best epoch's weights recognise
+    final_only: int
+    difference: float  # last minus best
+    difference_ci95: Interval
+    p_value: float  # exact McNemar
+
+
+class Mistake(Record):
+    """A test image that was taken for another class, and with which probability."""
+
+    index: int
+    truth: int
+    prediction: int
+    probability: float
+    known_label_error: bool
+
+
+class TrainingResult(Record):
+    """One network trained with one seed, measured."""
+
+    seed: int
+    error: None = None
+    origin: Origin
+    origin_reason: str
+    key: str
+    folder: str  # below the artifacts folder
+    precision: str
+    threads: int
+    seconds: float  # of fitting
+    epoch_seconds: list[float]
+    diverged: bool
+    history: History
+    test: TestMeasures
+    train: Measures
+    validation: Measures
+    best_epoch: int | None  # of the lowest validation loss as measured
+    onset: Onset
+    early_stopping: EarlyStopping
+    after_best: AfterBestEpoch
+    mistakes: list[Mistake]
+
+
+class FailedTraining(Record):
+    """A training without a result, and why."""
+
+    seed: int
+    error: str

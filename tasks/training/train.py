@@ -1,0 +1,232 @@
+"""The train-* tasks: start a training process, follow it, collect what it leaves.
+
+A process, because TensorFlow's threads, precision and seeds belong to a process: branches in threads would be
+neither independent nor repeatable, and a crash or an endless loop in one would take the others along.
+"""
+
+import contextlib
+import logging
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture
+from prefect.runtime import flow_run
+from prefect.states import Completed
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+from tasks import files
+from tasks.data.prepare import PreparedData
+from tasks.sealed import DamagedError, read_record, set_aside
+from tasks.training import specification
+from tasks.training.process import (
+    STOPPED,
+    Deadline,
+    TrainingFailedError,
+    end,
+    how_it_ended,
+    messages,
+    processes,
+    start,
+    stopping,
+)
+from tasks.training.progress import ProgressReport
+
+LOGGER = logging.getLogger(__name__)
+BYTES_PER_TRAINING = 2_000_000_000
+THREADS = min(4, os.cpu_count() or 1)  # part of a training's key, so it depends on the machine alone
+
+
+@dataclass(frozen=True)
+class Training:
+    """One network fitted with one seed: what its folder in the store holds, and where that came from."""
+
+    model: str
+    seed: int
+    origin: str  # "trained", "resumed" or "reused"
+    origin_reason: str  # why it was reused, resumed or trained anew, in words
+    key: str  # digest of all that determines the result
+    folder: str  # absolute path
+    precision: str  # "float32" or "mixed_bfloat16"
+    threads: int
+
+
+def trainings_at_a_time() -> int:
+    """Return how many trainings run at once: MNIST_PIPELINE_PARALLEL, or what cores and memory allow.
+
+    Two trainings with one thread each are no faster on two cores than one after the other with two threads.
+    """
+    if chosen := os.environ.get("MNIST_PIPELINE_PARALLEL"):
+        if chosen.isdecimal() and int(chosen):
+            return int(chosen)
+        LOGGER.warning("MNIST_PIPELINE_PARALLEL is %r, not a whole number from 1 on; it is not used.", chosen)
+    by_memory = psutil.virtual_memory().total // BYTES_PER_TRAINING
+    return max(1, min((os.cpu_count() or 1) // THREADS, int(by_memory)))
+
+
+slots = threading.BoundedSemaphore(trainings_at_a_time())
+
+
+def task_runner(at_a_time: int) -> TaskRunner[PrefectFuture[Any]]:
+    """Return a task runner with which that many trainings run at once, while one more loads TensorFlow."""
+    global slots
+    slots = threading.BoundedSemaphore(at_a_time)
+    return ThreadPoolTaskRunner(max_workers=at_a_time + 1)  # type: ignore[return-value]
+
+
+def follow(
+    folder: Path,
+    spec: dict[str, Any],
+    data_path: str,
+    refresh: bool,
+    timeout: float | None,
+    report: ProgressReport,
+) -> tuple[str, int]:
+    """Run a training process to its end; return ("complete" or "done", epochs it found already done)."""
+    if stopping.is_set():
+        raise TrainingFailedError(STOPPED)
+    process = start(folder, data_path, refresh)
+    processes.add(process)
+    deadline = Deadline(timeout)
+    outcome, epochs_done, problem = "", 0, ""
+    with contextlib.ExitStack() as stack:
+        stack.callback(end, process)
+        for message in messages(process, deadline):
+            match message["event"]:
+                case "waiting":
+                    report.warn("another run is training this; waiting for it")
+                    deadline.suspend()
+                case "ready":
+                    if specification.code_digests(spec["model"]) != spec["code"]:
+                        raise TrainingFailedError("the code was changed while this run went on; run again")
+                    epochs_done = message["epochs_done"]
+                    report.say(f"process ready, {epochs_done} of {message['epochs']} epochs done before")
+                    deadline.suspend()
+                    while not slots.acquire(timeout=0.2):
+                        if stopping.is_set() or process.poll() is not None:
+                            break
+                    else:
+                        stack.callback(slots.release)
+                    deadline.restart()
+                    assert process.stdin is not None
+                    with contextlib.suppress(BrokenPipeError):  # it died; the loop will hear of it
+                        process.stdin.write("go\n")
+                        process.stdin.flush()
+                case "step":
+                    report.step(message["epoch"], message["fraction"])
+                case "epoch":
+                    report.epoch(message)
+                case "warning":
+                    report.warn(message["message"])
+                case "error":
+                    problem = message["message"]
+                case "complete" | "done":
+                    outcome = message["event"]
+        process.wait()
+    if not outcome:
+        if stopping.is_set():
+            raise TrainingFailedError(STOPPED)
+        raise TrainingFailedError(
+            f"{problem or how_it_ended(process.returncode)} (log: {folder / 'log.txt'})"
+        )
+    return outcome, epochs_done
+
+
+def has_begun(folder: Path, run_id: str | None) -> bool:
+    """Return whether the flow run has begun this training before: its log says so."""
+    log = folder / "log.txt"
+    return run_id is not None and log.exists() and run_id in log.read_text("utf-8", errors="replace")
+
+
+def keep_specification(folder: Path, spec: dict[str, Any], report: ProgressReport) -> None:
+    """Write what to train to the training's folder; say so if something else is there."""
+    path = folder / "spec.json"
+    with files.lock(folder, wait=False) as held:
+        if not held:
+            return  # the process that trains has written the same text
+        if path.exists():
+            with contextlib.suppress(ValueError):
+                if files.read_json(path) == spec:
+                    return
+            kept = set_aside(path, folder.parent.parent / "damaged")
+            report.warn(f"{folder.name}/spec.json is damaged; it is kept as {kept}. It is made again.")
+        files.write_json(path, spec)
+
+
+def train_network(
+    spec: dict[str, Any],
+    prepared: PreparedData,
+    artifacts: Path,
+    refresh: bool,
+    timeout: float | None,
+    report: ProgressReport,
+    run_id: str | None = None,
+) -> Training:
+    """Return the training that `spec` describes, from the store if it is there.
+
+    `run_id` is that of the flow run. When a Dask worker dies, the run asks again for what the worker knew: a
+    training that the run itself has begun is then gone on with, also after `refresh`, and not called reused.
+    """
+    folder = specification.training_folder(artifacts, spec)
+    begun_by_this_run = has_begun(folder, run_id)
+    refresh = refresh and not begun_by_this_run
+
+    keep_specification(folder, spec, report)
+
+    def result(origin: str, reason: str) -> Training:
+        key = files.digest_of(spec)
+        return Training(
+            spec["model"], spec["seed"], origin, reason, key, str(folder), spec["precision"], spec["threads"]
+        )
+
+    try:
+        if refresh:
+            reason = "refresh was asked for"
+        elif record := read_record(folder / "training.json", spec=spec):
+            if begun_by_this_run:
+                origin = "resumed" if record.get("resumed_after") else "trained"
+                return result(origin, "by this run, at an earlier attempt")
+            return result("reused", "same data, network, settings, code and versions")
+        else:
+            reason = specification.why_not_reused(folder, spec)
+    except DamagedError as error:  # the training process sets the file aside
+        reason = f"the kept training is damaged: {error}"
+    with (folder / "log.txt").open("a", encoding="utf-8") as log:
+        log.write(f"Flow run {run_id}.\n")
+    outcome, epochs_done = follow(folder, spec, prepared.path, refresh, timeout, report)
+    if outcome == "complete":
+        return result("reused", "another run has just trained it")
+    if epochs_done:
+        return result("resumed", f"{epochs_done} of {spec['epochs']} epochs were already done; {reason}")
+    return result("trained", reason)
+
+
+@task(
+    name="train",
+    task_run_name="train-{spec[model]}-seed-{spec[seed]}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+def train(
+    spec: dict[str, Any],
+    prepared: PreparedData,
+    artifacts_dir: str,
+    refresh: bool = False,
+    training_timeout: float | None = None,
+) -> Training | State[Training]:
+    """Train one network with one seed, or reuse the training if nothing that matters has changed."""
+    report = ProgressReport(spec["model"], spec["seed"], spec["epochs"], get_run_logger())
+    with report:
+        training = train_network(
+            spec, prepared, Path(artifacts_dir), refresh, training_timeout, report, flow_run.id
+        )
+    report.say(f"{training.origin}: {training.origin_reason}")
+    if training.origin == "reused":
+        return Completed(name="Cached", message=training.origin_reason, data=training)
+    return training
