@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.futures import wait
 from prefect.runtime import deployment, flow_run
@@ -118,7 +118,7 @@ def mnist_pipeline(
         {"min_test_accuracy": min_test_accuracy, "max_accuracy_drop": max_accuracy_drop},
         previous_run(artifacts, deployment_name, data.digest),
     )
-    layout.point_latest_at(run_folder)
+    layout.point_latest_at(run_folder, get_run_logger().warning)
     path = report(results["path"])
     if results["status"] == "completed":
         return Completed(message=path, data=path)

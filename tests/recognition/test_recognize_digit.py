@@ -19,7 +19,7 @@ from tasks.recognition.recognize import Asked, Pictures, networks_of
 from tasks.recognition.show import answers_markdown, for_programs, sentence, terminal_table, write_pictures
 from tasks.sealed import write_record
 
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parents[2]
 SCRIPT = PROJECT / "flows" / "recognize_digit.py"
 DEADLINE = 900  # seconds; generous, because nothing here is about speed
 
