@@ -192,6 +192,7 @@ class Provenance(Record):
     cores: int | None
     memory_bytes: int
     versions: dict[str, str]
+    digest: str = ""  # of what was measured: two runs that measured the same have the same
     flow_run_name: str
     flow_run_id: str
     deployment: str | None
@@ -202,9 +203,9 @@ class Provenance(Record):
 
 
 class Results(Record):
-    """A whole run. `measured_digest` covers what was measured: two runs that measured the same have the same."""
+    """A whole run."""
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[2] = 2
     status: Status
     parameters: dict[str, JsonValue]
     provenance: Provenance
@@ -214,7 +215,6 @@ class Results(Record):
     gates: list[Gate]
     failures: list[Failure]
     previous_run: PreviousRun | None
-    measured_digest: str
 
     @cached_property
     def finished(self) -> dict[str, ModelResult]:
