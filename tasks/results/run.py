@@ -224,7 +224,13 @@ class Results(Record):
     @property
     def best(self) -> str | None:
         """The network of the highest mean test accuracy."""
-        return max(self.finished, key=lambda name: accuracy_of(self.finished[name]).mean, default=None)
+        return max(self.finished, key=lambda name: self.accuracy(name).mean, default=None)
+
+    def accuracy(self, name: str) -> Spread:
+        """The test accuracy over the seeds of a network that has a result."""
+        aggregate = self.models[name].aggregate
+        assert aggregate is not None
+        return aggregate.test_accuracy
 
     @property
     def several_seeds(self) -> bool:
@@ -234,9 +240,3 @@ class Results(Record):
     def pair(self, *names: str) -> Pair | None:
         """The comparison of two networks, in whichever order it names them."""
         return next((pair for pair in self.comparisons if set(pair.models) == set(names)), None)
-
-
-def accuracy_of(model: ModelResult) -> Spread:
-    """Return the test accuracy over the seeds of a network that has a result."""
-    assert model.aggregate is not None
-    return model.aggregate.test_accuracy
