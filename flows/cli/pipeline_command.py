@@ -13,8 +13,9 @@ from prefect.client.schemas.objects import State
 from prefect.settings import PREFECT_API_URL
 
 from flows.cli.dask_runner import dask_task_runner
-from flows.cli.script import RUN_FAILED, prefect_server, reason, run_script
+from flows.cli.script import prefect_server, reason, run_script
 from flows.mnist_pipeline import mnist_pipeline
+from tasks.command_line import RUN_FAILED
 from tasks.errors import UserError
 from tasks.layout import ARTIFACTS
 from tasks.report.summary import closing_lines

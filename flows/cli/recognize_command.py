@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from prefect.client.schemas.objects import State
 
-from flows.cli.script import RUN_FAILED, prefect_server, reason, run_script
+from flows.cli.script import prefect_server, reason, run_script
 from flows.recognize_digit import recognize_digit
+from tasks.command_line import RUN_FAILED
 from tasks.errors import UserError
 from tasks.recognition.answers import read_answers
 from tasks.recognition.show import SEEN, for_programs, introduction, sentence, terminal_table
