@@ -151,4 +151,4 @@ def mnist_pipeline(
 if __name__ == "__main__":
     from flows.cli.pipeline_command import main
 
-    main()
+    main(mnist_pipeline)
