@@ -15,6 +15,7 @@ from prefect.logging import disable_run_logger
 from synthetic import make_run
 
 from flows.cli import recognize_command
+from flows.recognize_digit import recognize_digit
 from tasks import files
 from tasks.errors import UserError
 from tasks.recognition import predict, recognize
@@ -136,7 +137,9 @@ def test_the_best_run_is_asked(tmp_path: Path, example: Results) -> None:
     run_of(tmp_path, example, better, "20260101-older")
     expected = run_of(tmp_path, example, better, "20260102-equal")
     run_of(tmp_path, example, good, "20260103-worse")
-    run_of(tmp_path, example, {"dense": [training(example, 0, 1, 0)]}, "20260104-failed", status=Status.FAILED)
+    run_of(
+        tmp_path, example, {"dense": [training(example, 0, 1, 0)]}, "20260104-failed", status=Status.FAILED
+    )
     run_of(tmp_path, example, {"dense": [training(example, 0, 1, 0)]}, "20260105-fashion", dataset=fashion)
     files.write_json(tmp_path / "runs" / "20260106-of-an-earlier-version" / "results.json", {})
     assert (best_run(tmp_path).run, best_run(tmp_path).chosen_from) == (str(expected), 4)
@@ -281,7 +284,7 @@ def test_bad_flags(
     """A call that cannot be is one line and exit code 2."""
     monkeypatch.setattr(sys, "argv", ["recognize_digit.py", flag])
     with pytest.raises(SystemExit) as stopped:
-        recognize_command.main()
+        recognize_command.main(recognize_digit)
     assert stopped.value.code == 2
     message = capsys.readouterr().err
     assert len(message.splitlines()) == 1
