@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tasks import files
 from tasks.data.arrays import content_digest, read_npz
-from tasks.data.download import Dataset
+from tasks.data.download import VerifiedDataset
 from tasks.data.prepare import prepare
 from tasks.training import specification, train
 from tasks.training.networks import MODELS
@@ -32,7 +32,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mnist-pipeline-benchmark-") as kept:
         artifacts = Path(kept)
         digest = content_digest(read_npz(arguments.dataset, str(arguments.dataset)))
-        dataset = Dataset("mnist", str(arguments.dataset), digest, "benchmark", True)
+        dataset = VerifiedDataset("mnist", str(arguments.dataset), digest, "benchmark", True)
         prepared = prepare(dataset, 0.1, arguments.train_samples, artifacts, lambda text: None)
         for name in arguments.models:
             spec = specification.specification(

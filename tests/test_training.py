@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tasks import files
-from tasks.data.download import Dataset
+from tasks.data.download import VerifiedDataset
 from tasks.data.prepare import PreparedData
 from tasks.sealed import write_record
 from tasks.training import process as process_module
@@ -30,7 +30,7 @@ SETTINGS = {
     "threads": 2,
 }
 PREPARED = PreparedData(
-    *(Dataset("mnist", "mnist.npz", "digest", "test", True), "prepared.npz", "digest", 0.1, None),
+    *(VerifiedDataset("mnist", "mnist.npz", "digest", "test", True), "prepared.npz", "digest", 0.1, None),
     *({}, {}, {}, [], [], "images.npz"),
 )
 
