@@ -2,5 +2,6 @@
 
 In comes a specification; out goes a folder with the model, its history and its predictions, trained, resumed or
 reused. What decides the numbers of a training is in `networks.py` and `loop.py`, and only that is in the key;
-the rest starts, follows and keeps it. TensorFlow is loaded in the training process alone. Test labels do not belong here.
+the rest starts, follows and keeps it. TensorFlow is loaded in the training process alone. Test labels do not
+belong here.
 """
