@@ -2,7 +2,7 @@
 
     python benchmarks/onset.py
 
-Reads tests/data/onset_histories.npz (made by benchmarks/onset_histories.py) and the reference run, prints a table
+Reads tests/evaluation/histories/onset_histories.npz (made by benchmarks/onset_histories.py) and the reference run, prints a table
 and writes benchmarks/results/onset.json. Seeds 0, 2, 4, ... are for tuning, the others held out
 (how strictly: docs/onset.md).
 Truth is fixed without any rule: the onset of a run is the epoch after the minimum of the median-of-3 of the mean
@@ -26,7 +26,7 @@ from tasks.files import read_json, write_json
 
 Curve = NDArray[np.float64]
 ROOT = Path(__file__).resolve().parents[1]
-HISTORIES = ROOT / "tests" / "data" / "onset_histories.npz"
+HISTORIES = ROOT / "tests" / "evaluation" / "histories" / "onset_histories.npz"
 REFERENCE = ROOT / "artifacts" / "reference" / "results.json"
 RESULTS = ROOT / "benchmarks" / "results" / "onset.json"
 AFTER = 10  # epochs after the onset from which on a verdict is demanded

@@ -5,7 +5,7 @@
 Reads artifacts/data/mnist.npz, trains eight seeds at a time in one compiled TensorFlow function (each seed has its
 own initial weights, order of images and dropout; the arithmetic is that of Keras's Adam), and keeps the NLL of
 validation and of a training sample of the same size, in inference mode and without penalty, after each epoch.
-Each setting goes to artifacts/onset_histories/SETTING.npz; tests/data/onset_histories.npz gathers them all.
+Each setting goes to artifacts/onset_histories/SETTING.npz; tests/evaluation/histories/onset_histories.npz gathers them all.
 About 40 minutes on one core.
 """
 
@@ -22,7 +22,7 @@ import tensorflow as tf
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "artifacts" / "onset_histories"
-GATHERED = ROOT / "tests" / "data" / "onset_histories.npz"
+GATHERED = ROOT / "tests" / "evaluation" / "histories" / "onset_histories.npz"
 VALIDATION = 6_000  # the last tenth, as in the pipeline
 BATCH = 128
 TOGETHER = 8  # networks in one function; more do not fit the processor's cache; divides every number of seeds
