@@ -64,7 +64,7 @@ def best_run(artifacts: Path) -> AskedRun:
             results = read_results(path.parent)
             if results.status is Status.COMPLETED:
                 run = AskedRun(str(path.parent), kept_networks(results, path.parent))
-                runs.append((results.dataset.is_mnist, run.best.accuracy, run.run, run))
+                runs.append((results.dataset.is_mnist, run.best.validation_accuracy, run.run, run))
     if not runs:
         raise UserError(
             f"{artifacts} holds no completed run whose trainings are kept. Train first "

@@ -111,7 +111,7 @@ def test_networks_of_a_run(tmp_path: Path, example: Results) -> None:
     networks = networks_of(run)
     assert [network.name for network in networks] == ["dense", "cnn", "other", "without_nll"]
     assert networks[0].folders == [str(tmp_path / "trainings" / f"some-{seed}") for seed in (0, 1)]
-    assert networks[0].accuracy == pytest.approx(0.975)
+    assert networks[0].validation_accuracy == pytest.approx(0.975)
     assert len(networks[1].folders) == 1
     assert AskedRun(str(run), networks).best.name == "other"
 
