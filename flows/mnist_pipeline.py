@@ -1,6 +1,8 @@
 """The pipeline: get MNIST, train the networks as parallel branches, evaluate, compare, report."""
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from prefect import flow
@@ -11,16 +13,19 @@ from prefect.states import Completed, Failed
 from pydantic import Field
 
 from tasks import layout
-from tasks.comparison import provenance
-from tasks.comparison.compare import compare
-from tasks.comparison.previous import previous_run
+from tasks.comparison.compare import Header, Limits, compare
+from tasks.comparison.provenance import dataset_section, failures, keep_images, provenance
 from tasks.data.download import download_mnist
 from tasks.data.prepare import prepare_mnist
 from tasks.evaluation.evaluate import evaluate
+from tasks.report.summary import state_message
 from tasks.report.write import report
+from tasks.results.enums import Status
+from tasks.results.file import read_results
+from tasks.results.run import Plan
 from tasks.training.networks import MODELS
 from tasks.training.process import trainings_end_with_this
-from tasks.training.specification import PLANNED, specifications
+from tasks.training.specification import specifications
 from tasks.training.train import THREADS, task_runner, train, trainings_at_a_time
 
 NetworkName = Literal["dense", "cnn", "regularized_cnn", "deep_cnn", "challenger"]
@@ -29,9 +34,18 @@ Accuracy = Annotated[float, Field(ge=0, le=1)]
 DEFAULT_MODELS: list[ModelName] = ["dense", "cnn", "regularized_cnn"]
 
 
+def run_name() -> str:
+    """Return a name that says what the flow run does, such as "mnist-dense-cnn-seed-0"."""
+    parameters = flow_run.parameters
+    seeds = list(dict.fromkeys(parameters["seeds"]))
+    seed = f"seed-{seeds[0]}" if len(seeds) == 1 else f"{len(seeds)}-seeds"
+    words = [Path(parameters["dataset"]).stem, *dict.fromkeys(parameters["models"]), seed]
+    return re.sub(r"[^\w.-]+", "-", "-".join(words))[:100]
+
+
 @flow(
     name="mnist-pipeline",
-    flow_run_name=provenance.run_name,
+    flow_run_name=run_name,
     task_runner=task_runner(trainings_at_a_time()),
 )
 def mnist_pipeline(
@@ -103,26 +117,35 @@ def mnist_pipeline(
             for trained in trainings
         ]
         wait(evaluations)
-    failures = provenance.failures(specs, trainings, evaluations)
-    header = {
-        "parameters": parameters,
-        "provenance": provenance.provenance(run_folder, started, parameters, specs, deployment_name),
-        "dataset": provenance.dataset_section(run_folder, prepared, pixel_scaling),
-        "models": {spec["model"]: {name: spec[name] for name in PLANNED} for spec in specs},
-    }
-    results = compare(
+    branches = [
+        (spec["model"], spec["seed"], trained, evaluated)
+        for spec, trained, evaluated in zip(specs, trainings, evaluations, strict=True)
+    ]
+    keep_images(run_folder, prepared)
+    header = Header(
+        parameters=parameters,
+        provenance=provenance(
+            run_folder,
+            started,
+            parameters,
+            {spec["model"]: spec["precision"] for spec in specs},
+            deployment_name,
+        ),
+        dataset=dataset_section(run_folder, prepared, pixel_scaling),
+        plans={spec["model"]: Plan(**{name: spec[name] for name in Plan.model_fields}) for spec in specs},
+    )
+    compare(
         str(run_folder),
         header,
-        [evaluation.result() for evaluation in evaluations if evaluation.state.is_completed()],
-        failures,
-        {"min_test_accuracy": min_test_accuracy, "max_accuracy_drop": max_accuracy_drop},
-        previous_run(artifacts, deployment_name, data.digest),
+        [evaluated.result() for evaluated in evaluations if evaluated.state.is_completed()],
+        failures(branches),
+        Limits(min_test_accuracy, max_accuracy_drop),
     )
     layout.point_latest_at(run_folder)
-    path = report(results["path"])
-    if results["status"] == "completed":
-        return Completed(message=path, data=path)
-    return Failed(message=provenance.what_failed(results, path), data=path)
+    path = report(str(run_folder))
+    results = read_results(run_folder)
+    ended = Completed if results.status is Status.COMPLETED else Failed
+    return ended(message=state_message(results, path), data=path)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,11 @@ class Artifacts:
 
     root: Path
 
+    @classmethod
+    def of_run(cls, run_folder: Path) -> "Artifacts":
+        """Return the artifacts folder in which a run lies."""
+        return cls(run_folder.resolve().parent.parent)
+
     @property
     def data(self) -> Path:
         return self.root / "data"

@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.comparison.compare import compare
+from tasks.comparison.compare import Header, Limits, compare
+from tasks.comparison.provenance import dataset_section
 from tasks.data.download import Dataset
 from tasks.data.prepare import PreparedData
 from tasks.evaluation.evaluate import evaluate
 from tasks.files import write_json, write_text
+from tasks.results.enums import Origin, Step
+from tasks.results.run import Failure, Plan, Provenance
 from tasks.training.train import Training
 
 Array = NDArray[Any]
@@ -39,8 +42,7 @@ def make_run(
     epochs: int | None = None,
     diverged: Collection[str] = (),
     missing: Collection[str] = (),
-    gates: dict[str, Any] | None = None,
-    previous: Path | None = None,
+    limits: Limits = Limits(),  # noqa: B008  # frozen
     name: str = "20260102T030405Z-brave-otter",
     test_images: int = 2000,
     shift: float = 0.0,
@@ -48,7 +50,8 @@ def make_run(
     """Write a run into the artifacts folder `folder` and return its run folder.
 
     Trainings of the models in `diverged` lose their numbers half-way, those in `missing` failed. `epochs`
-    stands for every model's own number, `shift` is added to every accuracy, `previous` is an earlier run.
+    stands for every model's own number, `shift` is added to every accuracy. An earlier run in the same folder is
+    the previous one.
     """
     run_folder = folder / "runs" / name
     prepared = make_data(folder, test_images)
@@ -63,89 +66,70 @@ def make_run(
         np.savez(run_folder / "images.npz", **images)
     evaluations = [evaluate.fn(training, prepared, str(run_folder)) for training in trainings]
     failures = [
-        {"task": f"train-{model}", "model": model, "seed": seed, "error": "The training process was killed."}
+        Failure(task=Step.TRAIN, model=model, seed=seed, error="The training process was killed.")
         for model in missing
         for seed in seeds
     ]
     header = make_header(name, prepared, models, seeds, epochs)
-    earlier = None if previous is None else str(previous)
-    compare.fn(str(run_folder), header, evaluations, failures, gates or {}, earlier)
+    compare.fn(str(run_folder), header, evaluations, failures, limits)
     return run_folder
 
 
 def make_header(
     name: str, prepared: PreparedData, models: Sequence[str], seeds: Sequence[int], epochs: int | None
-) -> dict[str, Any]:
+) -> Header:
     """What the flow knows of a run beside its trainings."""
-    return {
-        "parameters": {
-            "dataset": "mnist",
-            "models": list(models),
-            "seeds": list(seeds),
-            "epochs": epochs,
-            "batch_size": 128,
-            "validation_split": 0.1,
-            "learning_rate": None,
-            "pixel_scaling": "unit",
-            "precision": "auto",
-            "train_samples": None,
-            "training_timeout": None,
-            "min_test_accuracy": None,
-            "max_accuracy_drop": None,
-            "refresh": False,
-            "artifacts_dir": None,
-        },
-        "provenance": {
-            "run": name,
-            "flow_run_name": name.split("-", 1)[1],
-            "flow_run_id": "00000000-0000-0000-0000-000000000000",
-            "deployment": None,
-            "started": "2026-01-02T03:04:05+00:00",
-            "duration_seconds": 754.0,
-            "commit": "0123456789abcdef0123456789abcdef01234567",
-            "uncommitted_changes": False,
-            "command": "python flows/mnist_pipeline.py",
-            "python": "3.11.2",
-            "platform": "Linux-6.1-x86_64",
-            "processor": "an invented processor",
-            "cores": 2,
-            "memory_bytes": 8 * 2**30,
-            "versions": {
-                "tensorflow": "2.21.0",
-                "keras": "3.15.1",
-                "numpy": "2.4.6",
-                "prefect": "3.8.8",
-                "scipy": "1.17.1",
-            },
-            "threads": 2,
-            "trainings_at_a_time": 1,
-            "precision": dict.fromkeys(models, "float32"),
-        },
-        "dataset": {
-            "name": prepared.dataset.name,
-            "path": prepared.dataset.path,
-            "digest": prepared.dataset.digest,
-            "source": prepared.dataset.source,
-            "shapes": prepared.shapes,
-            "y_test_head": prepared.y_test_head,
-            "y_test_tail": prepared.y_test_tail,
-            "counts": prepared.counts,
-            "class_counts": prepared.class_counts,
-            "pixel_scaling": "unit",
-            "validation_split": prepared.validation_split,
-            "train_samples": prepared.train_samples,
-            "prepared_digest": prepared.digest,
-            "is_mnist": prepared.dataset.is_mnist,
-        },
-        "models": {
-            model: {
-                "epochs": epochs or _network(model)[0],
-                "learning_rate": 0.001,
-                "learning_rate_schedule": "constant",
-            }
-            for model in models
-        },
+    parameters = {
+        "dataset": "mnist",
+        "models": list(models),
+        "seeds": list(seeds),
+        "epochs": epochs,
+        "batch_size": 128,
+        "validation_split": 0.1,
+        "learning_rate": None,
+        "pixel_scaling": "unit",
+        "precision": "auto",
+        "train_samples": None,
+        "training_timeout": None,
+        "min_test_accuracy": None,
+        "max_accuracy_drop": None,
+        "refresh": False,
+        "artifacts_dir": None,
     }
+    provenance = Provenance(
+        run=name,
+        started="2026-01-02T03:04:05+00:00",
+        duration_seconds=754.0,
+        commit="0123456789abcdef0123456789abcdef01234567",
+        uncommitted_changes=False,
+        python="3.11.2",
+        platform="Linux-6.1-x86_64",
+        processor="an invented processor",
+        cores=2,
+        memory_bytes=8 * 2**30,
+        versions={
+            "tensorflow": "2.21.0",
+            "keras": "3.15.1",
+            "numpy": "2.4.6",
+            "prefect": "3.8.8",
+            "scipy": "1.17.1",
+        },
+        flow_run_name=name.split("-", 1)[1],
+        flow_run_id="00000000-0000-0000-0000-000000000000",
+        deployment=None,
+        command="python flows/mnist_pipeline.py",
+        threads=2,
+        trainings_at_a_time=1,
+        precision=dict.fromkeys(models, "float32"),
+    )
+    plans = {
+        model: Plan(
+            epochs=epochs or _network(model)[0], learning_rate=0.001, learning_rate_schedule="constant"
+        )
+        for model in models
+    }
+    folder = Path(prepared.dataset.path).parent.parent
+    return Header(parameters, provenance, dataset_section(folder / "runs" / name, prepared, "unit"), plans)
 
 
 def make_data(folder: Path, test_images: int) -> PreparedData:
@@ -233,7 +217,14 @@ def make_training(
     }
     write_json(training_folder / "training.json", record)
     return Training(
-        model, seed, "trained", "nothing to reuse", "0123456789ab" * 5, str(training_folder), "float32", 2
+        model,
+        seed,
+        Origin.TRAINED,
+        "nothing to reuse",
+        "0123456789ab" * 5,
+        str(training_folder),
+        "float32",
+        2,
     )
 
 

@@ -2,9 +2,9 @@
 
     python -m benchmarks.onset
 
-Reads tests/data/onset_histories.npz (made by benchmarks/onset/histories.py) and the reference run, prints a table
-and writes benchmarks/onset/onset.json. Seeds 0, 2, 4, ... are for tuning, the others held out
-(how strictly: docs/onset.md).
+Reads tests/evaluation/histories/onset_histories.npz (made by histories.py) and the reference run, prints a table
+and writes benchmarks/onset/onset.json. Seeds 0, 2, 4, ... are for tuning, the others held out (how strictly:
+docs/onset.md).
 Truth is fixed without any rule: the onset of a run is the epoch after the minimum of the median-of-3 of the mean
 curve of the *other* seeds; a setting overfits if its curve rises after that by more than two standard errors,
 the minimum being located on one half of the seeds and the rise measured on the other. About two minutes.

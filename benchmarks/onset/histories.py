@@ -5,8 +5,8 @@
 Reads artifacts/data/mnist.npz, trains eight seeds at a time in one compiled TensorFlow function (each seed has its
 own initial weights, order of images and dropout; the arithmetic is that of Keras's Adam), and keeps the NLL of
 validation and of a training sample of the same size, in inference mode and without penalty, after each epoch.
-Each setting goes to artifacts/onset_histories/SETTING.npz; tests/data/onset_histories.npz gathers them all.
-About 40 minutes on one core.
+Each setting goes to artifacts/onset_histories/SETTING.npz; tests/evaluation/histories/onset_histories.npz gathers
+them all. About 40 minutes on one core.
 """
 
 import os
@@ -21,7 +21,7 @@ import tensorflow as tf
 from benchmarks.common import FITTED, PROJECT, mnist, run
 
 FOLDER = PROJECT / "artifacts" / "onset_histories"
-GATHERED = PROJECT / "tests" / "data" / "onset_histories.npz"
+GATHERED = PROJECT / "tests" / "evaluation" / "histories" / "onset_histories.npz"
 SAMPLE = 6_000  # training images whose NLL is measured; as many as for validation, the last tenth
 BATCH = 128
 TOGETHER = 8  # networks in one function; more do not fit the processor's cache; divides every number of seeds

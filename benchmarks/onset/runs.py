@@ -12,7 +12,7 @@ from benchmarks.common import PROJECT
 from tasks.files import read_json
 
 Curve = NDArray[np.float64]
-HISTORIES = PROJECT / "tests" / "data" / "onset_histories.npz"
+HISTORIES = PROJECT / "tests" / "evaluation" / "histories" / "onset_histories.npz"
 REFERENCE = PROJECT / "artifacts" / "reference" / "results.json"
 SIMULATED = 100  # curves for each kind
 EPOCHS, AUTOCORRELATIONS, NOISES, RISES = (20, 30, 50), (0.0, 0.4, 0.7), (0.01, 0.04), (0.3, 1.0)

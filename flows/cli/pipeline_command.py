@@ -15,9 +15,10 @@ from prefect.settings import PREFECT_API_URL
 from flows.cli.dask_runner import dask_task_runner
 from flows.cli.script import RUN_FAILED, prefect_server, reason, run_script
 from flows.mnist_pipeline import mnist_pipeline
-from tasks import files
 from tasks.errors import UserError
 from tasks.layout import ARTIFACTS
+from tasks.report.summary import closing_lines
+from tasks.results.file import read_results
 from tasks.training import train
 from tasks.training.networks import MODELS
 from tasks.training.progress import live_bars
@@ -86,14 +87,6 @@ def run(parameters: dict[str, Any], parallel: int | None, dask: str | None) -> S
     return state
 
 
-def closing_lines(state: State[Any]) -> Iterator[str]:
-    """Yield what a person wants to know at the end: the answer in five lines at most, and the report's path."""
-    path = state.result(raise_on_failure=False)
-    if isinstance(path, str):
-        yield from files.read_json(Path(path).parent / "results.json")["summary"][:5]
-        yield f"Report: {path}"
-
-
 def command(**flags: Any) -> int:
     """Run the flow with these flags; return the exit code."""
     flags = {name: parameter.default for name, parameter in signature().parameters.items()} | flags
@@ -101,8 +94,9 @@ def command(**flags: Any) -> int:
     if flags["min_test_accuracy"] is not None:
         flags["min_test_accuracy"] = gate(flags["min_test_accuracy"])
     state = run(flags, parallel, dask)
-    for line in closing_lines(state):
-        print(line)
+    path = state.result(raise_on_failure=False)
+    if isinstance(path, str):
+        print(*closing_lines(read_results(Path(path).parent), path), sep="\n")
     if state.is_completed():
         return 0
     print(f"mnist-pipeline failed: {reason(state)}", file=sys.stderr)

@@ -5,84 +5,83 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
-from tasks.comparison.previous import PreviousRun
+from tasks.comparison.previous import Earlier
 from tasks.evaluation.statistics import ALPHA, RightBySeed, agreement, difference_interval, holm
-from tasks.wording import counted, percent, percent_with_interval, points, span
+from tasks.results.enums import GateName, GateOutcome, GateReason
+from tasks.results.run import Gate, ModelResult
+from tasks.results.training import Interval
+
+Answers = NDArray[np.bool_]  # (seeds, n): which test images each training recognised
 
 
 def gate_min_test_accuracy(
-    limit: float | Mapping[str, float], models: Mapping[str, Mapping[str, Any]]
-) -> list[dict[str, Any]]:
+    limit: float | Mapping[str, float], models: Mapping[str, ModelResult]
+) -> list[Gate]:
     """One gate per model: is its test accuracy (the mean over seeds) at least the limit?
 
-    `limit` is one number for all models of the run or one per name; `models` is that part of results.json.
-    The measured value counts, not its interval: the limit is the user's floor, set with the noise in mind.
-    A model without a result does not pass.
+    `limit` is one number for all models of the run or one per name. The measured value counts, not its
+    interval: the limit is the user's floor, set with the noise in mind. A model without a result does not hold.
     """
     limits = limit if isinstance(limit, Mapping) else dict.fromkeys(models, limit)
-    gates = []
-    for name, least in limits.items():
-        aggregate = models[name]["aggregate"] if name in models else None
-        observed = None if aggregate is None else aggregate["test_accuracy"]["mean"]
-        if name not in models:
-            passed, message = True, f"{name} was not part of this run"
-        elif observed is None:
-            passed, message = False, f"{name} has no result to hold against the {percent(least)} required"
-        else:
-            passed = observed >= least
-            relation = "reaches" if passed else "is below"
-            message = f"{name}: {_accuracy(models[name])} {relation} the {percent(least)} required"
-        gates.append(_gate("min_test_accuracy", name, least, observed, passed, message))
-    return gates
+    return [_min_test_accuracy(name, least, models.get(name)) for name, least in limits.items()]
+
+
+def _min_test_accuracy(name: str, least: float, model: ModelResult | None) -> Gate:
+    facts: dict[str, Any] = {"name": GateName.MIN_TEST_ACCURACY, "model": name, "limit": least}
+    if model is None:
+        return Gate(**facts, outcome=GateOutcome.NOT_JUDGED, reason=GateReason.NOT_IN_THIS_RUN)
+    if model.aggregate is None:
+        return Gate(**facts, outcome=GateOutcome.NOT_HELD, reason=GateReason.NO_RESULT)
+    observed = model.aggregate.test_accuracy.mean
+    outcome = GateOutcome.HELD if observed >= least else GateOutcome.NOT_HELD
+    return Gate(**facts, outcome=outcome, observed=observed, seeds=model.aggregate.n_seeds)
 
 
 def gate_max_accuracy_drop(
-    limit: float, right: Mapping[str, RightBySeed], previous: PreviousRun | None
-) -> list[dict[str, Any]]:
+    limit: float, right: Mapping[str, RightBySeed], previous: Earlier | None
+) -> list[Gate]:
     """One gate per model: did its test accuracy drop by more than `limit` (a fraction) since `previous`?
 
     It fails if the measured drop exceeds the limit *and* is more than chance: a one-sided test of "no drop"
     on the same test images and seeds (`drop_p`), adjusted by Holm over the models. So a limit of 0 asks for
     any drop that is surely one, and a larger limit says what is tolerated. Asking instead that the whole
     interval lies above the limit would let half of all drops pass that exceed it by 0.3 points, too many for
-    a guard; the message shows the interval, so that one can read it that way.
+    a guard; the interval is given, so that one can read it that way.
     """
-    name = "max_accuracy_drop"
-    if previous is None:
-        return [_gate(name, model, limit, None, True, f"{model}: no previous run") for model in right]
-    shared = {model: sorted(right[model].keys() & previous.right.get(model, {}).keys()) for model in right}
-    drops = {
-        model: _drop(
-            np.array([previous.right[model][seed] for seed in seeds]),
-            np.array([right[model][seed] for seed in seeds]),
-        )
+    before = previous.right if previous else {}
+    shared = {model: sorted(right[model].keys() & before.get(model, {}).keys()) for model in right}
+    answers = {
+        model: tuple(np.array([answers[model][seed] for seed in seeds]) for answers in (before, right))
         for model, seeds in shared.items()
         if seeds
     }
-    adjusted = dict(zip(drops, holm([p_value for _, _, p_value in drops.values()]), strict=True))
+    adjusted = dict(zip(answers, holm([drop_p(*pair) for pair in answers.values()]), strict=True))
     gates = []
     for model, seeds in shared.items():
-        if not seeds:
-            reason = previous.note or f"{previous.name} has none of its trainings"
-            message = f"{model}: not comparable with the previous run: {reason}"
-            gates.append(_gate(name, model, limit, None, True, message))
+        facts: dict[str, Any] = {"name": GateName.MAX_ACCURACY_DROP, "model": model, "limit": limit}
+        if model not in answers:
+            reason = GateReason.NOT_IN_PREVIOUS_RUN if previous else GateReason.NO_PREVIOUS_RUN
+            gates.append(Gate(**facts, outcome=GateOutcome.NOT_JUDGED, reason=reason))
             continue
-        drop, interval, _ = drops[model]
-        beyond = drop > limit
-        passed = not (beyond and adjusted[model] <= ALPHA)
-        change = "fell" if drop > 0 else "did not fall"
-        size = f"{points(drop)} points, {span(interval)}, {counted(len(seeds), 'seed')}"
-        verdict = f"allowed: {points(limit)}"
-        if beyond:
-            verdict = f"more than the {points(limit)} allowed" + (", but not more than chance" * passed)
-        message = f"{model}: accuracy {change} since {previous.name} (drop {size}), {verdict}"
-        gates.append(_gate(name, model, limit, drop, passed, message))
+        drop, interval = drop_with_interval(*answers[model])
+        fell = drop > limit and adjusted[model] <= ALPHA
+        gates.append(
+            Gate(
+                **facts,
+                outcome=GateOutcome.NOT_HELD if fell else GateOutcome.HELD,
+                observed=drop,
+                interval=interval,
+                seeds=len(seeds),
+                p_adjusted=adjusted[model],
+            )
+        )
     return gates
 
 
-def drop_p(before: Any, now: Any) -> float:
+def drop_p(before: Answers, now: Answers) -> float:
     """One-sided p-value of "no drop" for one model; rows are seeds, columns test images, True is recognised.
 
     One seed: exact McNemar. Several: McNemar's statistic for clustered pairs, the net loss of each image over
@@ -98,37 +97,12 @@ def drop_p(before: Any, now: Any) -> float:
     return float(stats.norm.sf(losses.sum() / math.sqrt((losses**2).sum())))
 
 
-def _drop(before: Any, now: Any) -> tuple[float, tuple[float, float], float]:
-    """Mean drop of the accuracy, its 95 % interval, and `drop_p`."""
+def drop_with_interval(before: Answers, now: Answers) -> tuple[float, Interval]:
+    """Mean drop of the accuracy and its 95 % interval; arguments as for `drop_p`."""
     drop = int(before.sum() - now.sum()) / before.size
     if len(before) == 1:
         _, lost, gained, _ = agreement(before[0], now[0])
-        return drop, difference_interval(lost, gained, before.shape[1]), drop_p(before, now)
+        return drop, difference_interval(lost, gained, before.shape[1])
     losses = before.mean(axis=0) - now.mean(axis=0)
     reach = float(stats.norm.ppf(1 - ALPHA / 2)) * float(losses.std(ddof=1)) / math.sqrt(losses.size)
-    return drop, (drop - reach, drop + reach), drop_p(before, now)
-
-
-def _accuracy(model: Mapping[str, Any]) -> str:
-    accuracy = model["aggregate"]["test_accuracy"]
-    if model["aggregate"]["n_seeds"] > 1:
-        seeds = counted(model["aggregate"]["n_seeds"], "seed")
-        return (
-            f"mean test accuracy {percent(accuracy['mean'])} of {seeds} "
-            f"({span([accuracy['minimum'], accuracy['maximum']])})"
-        )
-    test = next(training["test"] for training in model["trainings"] if training["error"] is None)
-    return f"test accuracy {percent_with_interval(test['accuracy'], test['accuracy_ci95'])}"
-
-
-def _gate(
-    name: str, model: str, limit: float, observed: float | None, passed: bool, message: str
-) -> dict[str, Any]:
-    return {
-        "name": name,
-        "model": model,
-        "limit": limit,
-        "observed": observed,
-        "passed": passed,
-        "message": message,
-    }
+    return drop, (drop - reach, drop + reach)

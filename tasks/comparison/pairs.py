@@ -1,7 +1,4 @@
-"""Are two models, or two runs, really different? Statistics over test images and over seeds (numpy, scipy).
-
-Two models that saw the same test images are a matched pair: only the images that exactly one of them gets
-right carry information. `b` counts those that only the first gets right, `c` those that only the second does.
+"""Are two networks of a run really different?
 
 What the verdict is about depends on the number of seeds that both models were trained with:
 
@@ -11,8 +8,8 @@ What the verdict is about depends on the number of seeds that both models were t
   seed; an interval from Student's t, no p-value. Other test images would be another source of scatter.
 
 Each verdict allows for the number of pairs looked at (Holm 1979: the chance that any two equal models are
-told apart stays below 5 %). With one seed Holm adjusts the p-value, and `ci95` is the interval of this pair
-taken alone, as textbooks give it; where it leaves zero out and the verdict is "tied" still, it says why.
+told apart stays below 5 %). With one seed Holm adjusts the p-value, and the interval is that of this pair taken
+alone, as textbooks give it: it may leave zero out and the verdict be "tied" still.
 With several seeds no p-value is shown, so Holm widens the interval: see `holm_levels`.
 """
 
@@ -21,9 +18,11 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tasks.evaluation.statistics import (
     ALPHA,
-    Right,
     RightBySeed,
     agreement,
     difference_interval,
@@ -34,135 +33,95 @@ from tasks.evaluation.statistics import (
     paired_t_interval,
     paired_t_p,
 )
-from tasks.wording import points, span
+from tasks.results.enums import Verdict
+from tasks.results.run import Pair
 
 SEEDS_FOR_A_VERDICT = 3
 
 
 @dataclass(frozen=True)
-class _Pair:
-    """What is known about two models before the number of pairs is allowed for."""
+class _Shared:
+    """Two models over the seeds that both have: which test images each recognised, shape (seeds, n)."""
 
     models: tuple[str, str]
-    seeds: list[int]  # those that both were trained with
-    differences: list[float]  # accuracy of the first minus that of the second, for each seed
-    counts: tuple[int, int, int, int] | None  # `agreement`, for one seed
-    p_value: float | None  # None: no verdict
-    resolution: float  # the smallest step of an accuracy, one image
+    seeds: list[int]
+    first: NDArray[np.bool_]
+    second: NDArray[np.bool_]
 
     @property
-    def mean(self) -> float:
-        """The mean difference, from whole images: sums of fractions would leave a residue where it is zero."""
-        images = sum(round(difference / self.resolution) for difference in self.differences)
-        return images * self.resolution / len(self.differences)
+    def one_image(self) -> float:
+        """The smallest step of an accuracy."""
+        return 1 / int(self.first.shape[1])
+
+    @property
+    def images(self) -> list[int]:
+        """How many more images the first recognises, seed by seed."""
+        return [int(more) for more in self.first.sum(axis=1) - self.second.sum(axis=1)]
+
+    @property
+    def differences(self) -> list[float]:
+        return [more * self.one_image for more in self.images]
+
+    @property
+    def counts(self) -> tuple[int, int, int, int]:
+        """`agreement` of the first seed."""
+        return agreement(self.first[0], self.second[0])
+
+    @property
+    def p_value(self) -> float | None:
+        """Of "no difference"; None where the seeds are too few for a verdict."""
+        if len(self.seeds) == 1:
+            return mcnemar_p(*self.counts[1:3])
+        return paired_t_p(self.differences, self.one_image) if self.judged else None
+
+    @property
+    def judged(self) -> bool:
+        return len(self.seeds) == 1 or len(self.seeds) >= SEEDS_FOR_A_VERDICT
 
 
-def compare_models(right: Mapping[str, RightBySeed]) -> list[dict[str, Any]]:
-    """Compare every pair of models that share a seed; one COMPARISON of results.json for each.
+def compare_models(right: Mapping[str, RightBySeed]) -> list[Pair]:
+    """Compare every pair of models that share a seed.
 
     `right[model][seed]` tells for each test image whether that training recognised it; all have equal length.
     """
-    pairs = [
-        _look_at(models, {seed: (right[models[0]][seed], right[models[1]][seed]) for seed in seeds})
+    shared = [
+        _Shared(
+            models,
+            seeds,
+            *(np.array([right[model][seed] for seed in seeds], dtype=np.bool_) for model in models),
+        )
         for models in combinations(right, 2)
         if (seeds := sorted(right[models[0]].keys() & right[models[1]].keys()))
     ]
-    judged = [pair for pair in pairs if pair.p_value is not None]
-    p_values = [pair.p_value for pair in judged if pair.p_value is not None]
-    adjusted = dict(zip([pair.models for pair in judged], holm(p_values), strict=True))
-    levels = dict(zip([pair.models for pair in judged], holm_levels(p_values), strict=True))
+    p_values = {pair.models: pair.p_value for pair in shared if pair.p_value is not None}
+    adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
+    levels = dict(zip(p_values, holm_levels(list(p_values.values())), strict=True))
     return [
-        _without_verdict(pair)
-        if pair.p_value is None
-        else _these_trainings(pair, adjusted[pair.models], len(judged))
-        if pair.counts is not None
-        else _the_networks(pair, levels[pair.models])
-        for pair in pairs
+        _pair(pair, adjusted.get(pair.models, 1.0), levels.get(pair.models, 0.0), len(p_values))
+        for pair in shared
     ]
 
 
-def _look_at(models: tuple[str, str], right: Mapping[int, tuple[Right, Right]]) -> _Pair:
-    seeds = list(right)
-    one_image = 1 / len(right[seeds[0]][0])
-    differences = [int(first.sum() - second.sum()) * one_image for first, second in right.values()]
-    if len(seeds) == 1:
-        counts = agreement(*right[seeds[0]])
-        return _Pair(models, seeds, differences, counts, mcnemar_p(counts[1], counts[2]), one_image)
-    p_value = paired_t_p(differences, one_image) if len(seeds) >= SEEDS_FOR_A_VERDICT else None
-    return _Pair(models, seeds, differences, None, p_value, one_image)
-
-
-def _these_trainings(pair: _Pair, p_adjusted: float, n_pairs: int) -> dict[str, Any]:
-    assert pair.counts is not None
-    _, only_first, only_second, _ = pair.counts
-    interval = difference_interval(only_first, only_second, sum(pair.counts))
-    significant = p_adjusted <= ALPHA
-    if significant:
-        better, worse, lead, limits = _from_the_better(pair, interval)
-        verdict = f"{better} is better than {worse} by {lead} points ({limits}) in these trainings"
-    elif excludes_zero(interval):
-        verdict = (
-            f"tied: with {n_pairs} pairs to allow for, the data cannot tell them apart "
-            f"({_minus(pair, interval)} for this pair taken alone)"
-        )
-    else:
-        verdict = f"tied: the data cannot tell them apart ({_minus(pair, interval)})"
-    return _comparison(pair, interval, 1 - ALPHA, p_adjusted, significant, verdict)
-
-
-def _the_networks(pair: _Pair, level: float) -> dict[str, Any]:
-    interval = paired_t_interval(pair.differences, level, pair.resolution)
-    significant = excludes_zero(interval)
-    seeds = f"{len(pair.seeds)} seeds"
-    if significant:
-        better, worse, lead, limits = _from_the_better(pair, interval)
-        verdict = f"{better} is the better network, {lead} points above {worse} ({limits} over {seeds})"
-    else:
-        verdict = f"tied: {seeds} cannot tell the networks apart ({_minus(pair, interval)})"
-    return _comparison(pair, interval, level, None, significant, verdict)
-
-
-def _without_verdict(pair: _Pair) -> dict[str, Any]:
-    each = " and ".join(points(difference) for difference in pair.differences)
-    verdict = (
-        f"no verdict: {len(pair.seeds)} seeds are too few, {SEEDS_FOR_A_VERDICT} are needed "
-        f"({' minus '.join(pair.models)}: {each} points)"
-    )
-    return _comparison(pair, None, None, None, False, verdict)
-
-
-def _comparison(
-    pair: _Pair,
-    interval: tuple[float, float] | None,
-    level: float | None,
-    p_adjusted: float | None,
-    significant: bool,
-    verdict: str,
-) -> dict[str, Any]:
-    counts = pair.counts or (None, None, None, None)
-    return {
-        "models": list(pair.models),
-        "n_seeds": len(pair.seeds),
-        "seeds": pair.seeds,
-        "difference": pair.mean,
-        "ci95": None if interval is None else list(interval),
-        "level": level,  # of this pair's interval alone: 0.95, or more where Holm widened it
-        "p_value": pair.p_value if pair.counts else None,
-        "p_adjusted": p_adjusted,
-        **dict(zip(("both_right", "only_first", "only_second", "both_wrong"), counts, strict=True)),
-        "verdict": verdict,
-        "significant": significant,
+def _pair(shared: _Shared, p_adjusted: float, level: float, pairs: int) -> Pair:
+    """Return what is known of a pair, given what Holm's procedure makes of its p-value among those of `pairs`."""
+    facts: dict[str, Any] = {
+        "models": shared.models,
+        "seeds": shared.seeds,
+        "differences": shared.differences,
+        # From whole images: sums of fractions would leave a residue where the mean is zero.
+        "difference": sum(shared.images) * shared.one_image / len(shared.seeds),
+        "pairs": pairs,
     }
-
-
-def _from_the_better(pair: _Pair, interval: tuple[float, float]) -> tuple[str, str, str, str]:
-    """The better model, the worse one, the lead in points and its interval."""
-    (first, second), mean = pair.models, pair.mean
-    if mean > 0:
-        return first, second, points(mean), span(interval)
-    return second, first, points(-mean), span((-interval[1], -interval[0]))
-
-
-def _minus(pair: _Pair, interval: tuple[float, float]) -> str:
-    difference = points(pair.mean)
-    return f"{' minus '.join(pair.models)}: {difference} points, {span(interval)}"
+    if not shared.judged:
+        return Pair(**facts, interval=None, level=None, verdict=Verdict.TOO_FEW_SEEDS)
+    if len(shared.seeds) == 1:
+        both, first, second, neither = shared.counts
+        interval = difference_interval(first, second, sum(shared.counts))
+        facts |= {"both_right": both, "only_first": first, "only_second": second, "both_wrong": neither}
+        facts |= {"p_value": shared.p_value, "p_adjusted": p_adjusted}
+        level, significant = 1 - ALPHA, p_adjusted <= ALPHA
+    else:
+        interval = paired_t_interval(shared.differences, level, shared.one_image)
+        significant = excludes_zero(interval)
+    better = Verdict.FIRST_BETTER if facts["difference"] > 0 else Verdict.SECOND_BETTER
+    return Pair(**facts, interval=interval, level=level, verdict=better if significant else Verdict.TIED)

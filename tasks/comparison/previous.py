@@ -5,7 +5,7 @@ McNemar's test applies. It speaks of these trainings: other random numbers alone
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tasks.data.arrays import UnreadableError, reading, stored_arrays
+from tasks.errors import UserError
 from tasks.evaluation.statistics import (
     ALPHA,
     Right,
@@ -22,171 +23,144 @@ from tasks.evaluation.statistics import (
     holm,
     mcnemar_p,
 )
-from tasks.files import read_json
-from tasks.results import load_results
-from tasks.training.specification import PLANNED
-from tasks.wording import points, span
+from tasks.layout import Artifacts
+from tasks.results.enums import Change, Status
+from tasks.results.file import RESULTS, read_results
+from tasks.results.run import AgainstPrevious, Difference, Plan, PreviousRun, Provenance, Results
 
 LOGGER = logging.getLogger(__name__)
-NOT_ABOUT_RESULTS = (*PLANNED, "artifacts_dir", "refresh", "models", "seeds")  # shown elsewhere
+SHOWN_ELSEWHERE = (*Plan.model_fields, "artifacts_dir", "refresh", "models", "seeds")
 MACHINE = ("python", "commit", "platform", "processor", "threads")
 
 
 @dataclass(frozen=True)
-class PreviousRun:
+class Earlier:
     """An earlier run: its results, and for each training which test images it recognised."""
 
-    name: str
-    results: dict[str, Any] = field(default_factory=dict)
+    results: Results
     right: dict[str, dict[int, Right]] = field(default_factory=dict)
-    note: str | None = None  # why its trainings cannot be compared with this run's
+    unreadable: list[str] = field(default_factory=list)  # trainings whose predictions cannot be read
+
+
+def find_previous(run_folder: Path, deployment: str | None, dataset_digest: str) -> Earlier | None:
+    """Return the newest successful run before this one, of the same deployment (None: scripts) and data set.
+
+    Results that are damaged, or of another version, are passed over with a warning.
+    """
+    for path in sorted(Artifacts.of_run(run_folder).runs.glob(f"*/{RESULTS}"), reverse=True):
+        if path.parent.name == run_folder.name:
+            continue
+        try:
+            results = read_results(path.parent)
+        except UserError as error:
+            LOGGER.warning("Passed over: %s", error)
+            continue
+        fits = results.provenance.deployment == deployment and results.dataset.digest == dataset_digest
+        if fits and results.status is Status.COMPLETED:
+            return with_answers(path.parent, results)
+    return None
+
+
+def with_answers(run_folder: Path, results: Results) -> Earlier:
+    """Return an earlier run with what its trainings answered; what is missing or damaged is noted."""
+    earlier = Earlier(results)
+    for name, model in results.models.items():
+        for training in model.finished:
+            try:
+                right = read_right(run_folder, name, training.seed)
+            except UnreadableError:
+                earlier.unreadable.append(f"{name} with seed {training.seed}")
+            else:
+                earlier.right.setdefault(name, {})[training.seed] = right
+    return earlier
 
 
 def read_right(run_folder: Path, model: str, seed: int) -> Right:
-    """Which test images a training of the run recognised, shape (n,), as `evaluate` wrote it."""
+    """Return which test images a training of the run recognised, shape (n,), as `evaluate` wrote it."""
     path = run_folder / "trainings" / f"{model}-{seed}.npz"
     with reading(str(path)):
         return np.asarray(stored_arrays(path)["right"], dtype=np.bool_)
 
 
-def read_previous(folder: Path, dataset_digest: str) -> PreviousRun:
-    """Read an earlier run. What is missing, damaged or about other data is a note, never an error."""
-    try:
-        results = read_json(folder / "results.json")
-        trained = [
-            (model, training["seed"])
-            for model, entry in results["models"].items()
-            for training in entry["trainings"]
-            if training["error"] is None
-        ]
-        digest = results["dataset"]["digest"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return PreviousRun(folder.name, note=f"its results.json cannot be read ({type(error).__name__})")
-    if digest != dataset_digest:
-        return PreviousRun(folder.name, results, note="it used another data set")
-    right: dict[str, dict[int, Right]] = {}
-    unread = []
-    for model, seed in trained:
-        try:
-            right.setdefault(model, {})[seed] = read_right(folder, model, seed)
-        except UnreadableError:
-            unread.append(f"{model} with seed {seed}")
-    note = f"its predictions cannot be read: {', '.join(unread)}" if unread else None
-    return PreviousRun(folder.name, results, right, note)
-
-
 def compare_with_previous(
-    previous: PreviousRun, now: Mapping[str, Any], right: Mapping[str, RightBySeed]
-) -> dict[str, Any]:
-    """The `previous_run` section of results.json. `now` holds this run's `parameters`, `provenance`
-    and `models`.
+    earlier: Earlier,
+    parameters: Mapping[str, Any],
+    provenance: Provenance,
+    plans: Mapping[str, Plan],
+    right: Mapping[str, RightBySeed],
+) -> PreviousRun:
+    """Compare this run, of which all but the first argument speak, with an earlier one.
 
-    One line for each model and seed that both runs have; differences are now minus before. Holm's adjustment
-    over the lines decides the verdicts, so a run with many trainings raises no more false alarms than one.
+    One entry for each model and seed that both runs have. Holm's adjustment over them decides the verdicts, so a
+    run with many trainings raises no more false alarms than one.
     """
-    before = previous.right
-    lines = [
-        (model, seed, before[model][seed], right[model][seed])
+    before, results = earlier.right, earlier.results
+    shared = [
+        (model, seed, agreement(right[model][seed], before[model][seed]))
         for model in right
         for seed in sorted(right[model].keys() & before.get(model, {}).keys())
         if len(before[model][seed]) == len(right[model][seed])
     ]
-    counts = [agreement(now_right, before_right) for _, _, before_right, now_right in lines]
-    p_values = [mcnemar_p(gained, lost) for _, gained, lost, _ in counts]
-    note = previous.note
-    if note is None and not lines:
-        note = "it has no model and seed in common with this run"
-    return {
-        "run": previous.name,
-        "note": note,
-        "parameters_changed": _changes(
-            previous.results.get("parameters"), now["parameters"], NOT_ABOUT_RESULTS
-        )
-        + _plans_changed(previous.results.get("models") or {}, now.get("models") or {}),
-        "versions_changed": _changes(
-            _versions(previous.results.get("provenance")), _versions(now["provenance"])
-        ),
-        "models": [
-            _line(model, seed, count, p_value, p_adjusted)
-            for (model, seed, *_), count, p_value, p_adjusted in zip(
-                lines, counts, p_values, holm(p_values), strict=True
-            )
+    adjusted = holm([mcnemar_p(gained, lost) for _, _, (_, gained, lost, _) in shared])
+    return PreviousRun(
+        run=results.provenance.run,
+        parameters_changed=[
+            *differences(results.parameters, parameters, SHOWN_ELSEWHERE),
+            *plans_changed(results.models, plans),
         ],
-    }
+        versions_changed=list(differences(versions(results.provenance), versions(provenance))),
+        trainings=[
+            against_previous(model, seed, counts, p_adjusted)
+            for (model, seed, counts), p_adjusted in zip(shared, adjusted, strict=True)
+        ],
+        unreadable=earlier.unreadable,
+    )
 
 
-def _line(
-    model: str, seed: int, counts: tuple[int, int, int, int], p_value: float, p_adjusted: float
-) -> dict[str, Any]:
+def against_previous(
+    model: str, seed: int, counts: tuple[int, int, int, int], p_adjusted: float
+) -> AgainstPrevious:
+    """Compare two trainings; `counts` is the agreement of this run's with the earlier one."""
     both, gained, lost, _ = counts
     n = sum(counts)
-    interval = difference_interval(gained, lost, n)
-    difference = (gained - lost) / n
-    size = f"({points(difference)} points, {span(interval)})"
     if gained == lost == 0:
-        verdict = "unchanged: the same test images are recognised"
+        change = Change.UNCHANGED
     elif p_adjusted <= ALPHA:
-        verdict = f"{'better' if gained > lost else 'worse'} than before {size}"
+        change = Change.BETTER if gained > lost else Change.WORSE
     else:
-        verdict = f"no change beyond chance {size}"
-    return {
-        "model": model,
-        "seed": seed,
-        "accuracy_before": (both + lost) / n,
-        "accuracy_now": (both + gained) / n,
-        "difference": difference,
-        "ci95": list(interval),
-        "p_value": p_value,
-        "p_adjusted": p_adjusted,
-        "verdict": verdict,
-    }
+        change = Change.WITHIN_CHANCE
+    return AgainstPrevious(
+        model=model,
+        seed=seed,
+        n=n,
+        accuracy_before=(both + lost) / n,
+        accuracy_now=(both + gained) / n,
+        difference=(gained - lost) / n,
+        difference_ci95=difference_interval(gained, lost, n),
+        p_value=mcnemar_p(gained, lost),
+        p_adjusted=p_adjusted,
+        change=change,
+    )
 
 
-def _versions(provenance: Mapping[str, Any] | None) -> dict[str, Any]:
-    if not provenance:
-        return {}
-    return {**provenance.get("versions", {}), **{key: provenance.get(key) for key in MACHINE}}
+def versions(provenance: Provenance) -> dict[str, Any]:
+    """Return the versions of packages, and what else of the machine and the code may change numbers."""
+    return {**provenance.versions, **{key: getattr(provenance, key) for key in MACHINE}}
 
 
-def _plans_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs for a network in both runs, as "cnn epochs: 5 -> 10"; an older run may not tell all."""
-    return [
-        f"{name} {key}: {before[name][key]} -> {value}"
-        for name, plan in now.items()
-        for key, value in plan.items()
-        if key in PLANNED and key in before.get(name, {}) and before[name][key] != value
-    ]
+def plans_changed(before: Mapping[str, Plan], now: Mapping[str, Plan]) -> Iterator[Difference]:
+    """Yield what differs in the plan of a network that both runs have."""
+    for name in now:
+        if name in before:
+            keys = Plan.model_fields
+            then, here = ({f"{name} {key}": getattr(of[name], key) for key in keys} for of in (before, now))
+            yield from differences(then, here)
 
 
-def _changes(
-    before: Mapping[str, Any] | None, now: Mapping[str, Any], ignored: tuple[str, ...] = ()
-) -> list[str]:
-    """What differs, as "epochs: 5 -> 10"; nothing where the earlier run does not tell."""
-    if not before:
-        return []
-    return [
-        f"{key}: {before.get(key)} -> {now.get(key)}"
-        for key in dict.fromkeys([*now, *before])
-        if key not in ignored and before.get(key) != now.get(key)
-    ]
-
-
-def previous_run(artifacts: Path, deployment: str | None, dataset_digest: str) -> str | None:
-    """Return the newest successful run's folder, of the same deployment (None: scripts) and data set.
-
-    Results that are damaged, or of another version, are passed over with a warning.
-    """
-    for path in sorted(artifacts.glob("runs/*/results.json"), reverse=True):
-        try:
-            results = load_results(path)
-            fits = (
-                results["status"] == "completed"
-                and results["provenance"]["deployment"] == deployment
-                and results["dataset"]["digest"] == dataset_digest
-            )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            LOGGER.warning("%s is passed over (%s: %s).", path, type(error).__name__, error)
-            continue
-        if fits:
-            return str(path.parent)
-    return None
+def differences(
+    before: Mapping[str, Any], now: Mapping[str, Any], ignored: tuple[str, ...] = ()
+) -> Iterator[Difference]:
+    """Yield what differs between two mappings, but for the names to be ignored."""
+    for name in dict.fromkeys([*now, *before]):
+        if name not in ignored and before.get(name) != now.get(name):
+            yield Difference(name=name, before=str(before.get(name)), now=str(now.get(name)))

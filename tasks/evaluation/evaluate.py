@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from prefect import task
@@ -13,18 +12,19 @@ from prefect.cache_policies import NO_CACHE
 from tasks.data.prepare import PreparedData
 from tasks.evaluation.measures import (
     Array,
-    accuracy_and_nll,
-    finite,
     measure,
+    measure_test,
+    measures_of,
     predicted_labels,
-    wilson_interval,
     worst_mistakes,
 )
-from tasks.evaluation.onset import best_epoch, early_stopping_rules, find_onset
+from tasks.evaluation.onset import best_epoch, early_stopping, find_onset
 from tasks.evaluation.statistics import ALPHA, agreement, difference_interval, mcnemar_p
 from tasks.files import atomic_write, read_json, write_json
+from tasks.layout import Artifacts
+from tasks.results.enums import AccuracyChange
+from tasks.results.training import AfterBestEpoch, History, Record, TrainingResult
 from tasks.training.train import Training
-from tasks.wording import points, span
 
 
 @dataclass(frozen=True)
@@ -33,116 +33,138 @@ class Evaluation:
 
     model: str
     seed: int
-    # json: model, parameter_count, summary, and the training's entry in results.json. Beside it an npz of the same
-    # name: predicted (n,) uint8, right (n,) bool on test; mistakes (k, 28, 28) uint8
+    # json: an EvaluatedTraining. Beside it an npz of the same name: predicted (n,) uint8, right (n,) bool on
+    # test; mistakes (k, 28, 28) uint8
     path: str
 
 
-def accuracy_verdict(
+class FittedTraining(Record):
+    """What the record of a finished training says."""
+
+    parameter_count: int
+    summary: str
+    history: History
+    epoch_seconds: list[float]
+    seconds: float
+    resumed_after: list[int]
+    diverged: bool
+
+
+def read_fitted(folder: Path) -> FittedTraining:
+    """Return the record of a finished training."""
+    record = read_json(folder / "training.json")
+    return FittedTraining(**{name: record[name] for name in FittedTraining.model_fields})
+
+
+class EvaluatedTraining(Record):
+    """What a run folder holds of one training before all of them come together."""
+
+    model: str
+    parameter_count: int
+    summary: str
+    training: TrainingResult
+
+
+def after_best_epoch(
     best: Array, final: Array, labels: Array, best_epoch: int | None, epochs: int
-) -> dict[str, Any]:
+) -> AfterBestEpoch:
     """Did training on after the best epoch change the accuracy on validation? Exact McNemar.
 
-    `best` and `final` are log-probabilities by the weights of the lowest validation NLL and by the last ones.
-    A network's loss may overfit while its accuracy still rises (Guo et al. 2017), so both are judged.
+    `best` and `final` are log-probabilities (n, 10) by the weights of the lowest validation NLL and by the last
+    ones. A network's loss may overfit while its accuracy still rises (Guo et al. 2017), so both are judged.
     """
     _, best_only, final_only, _ = agreement(
         predicted_labels(best) == labels, predicted_labels(final) == labels
     )
     p_value = mcnemar_p(best_only, final_only)
-    gain = (final_only - best_only) / len(labels)
-    interval = difference_interval(final_only, best_only, len(labels))
-    change = f"({points(gain)} points, {span(interval)}, on {len(labels):,} validation images)"
     if best_epoch is None:
-        verdict = "No epoch has a finite validation loss."
+        change = AccuracyChange.NO_FINITE_LOSS
     elif best_epoch == epochs:
-        verdict = "The last epoch has the lowest validation loss: there is no training on to judge."
+        change = AccuracyChange.LAST_EPOCH_IS_BEST
     elif p_value > ALPHA:
-        verdict = f"Accuracy did not change measurably after epoch {best_epoch} {change}."
+        change = AccuracyChange.NOT_MEASURABLE
     else:
-        verdict = f"Accuracy {'rose' if gain > 0 else 'fell'} after epoch {best_epoch} {change}."
-    return {"best_only": best_only, "final_only": final_only, "p_value": p_value, "verdict": verdict}
+        change = AccuracyChange.ROSE if final_only > best_only else AccuracyChange.FELL
+    return AfterBestEpoch(
+        change=change,
+        n=len(labels),
+        best_only=best_only,
+        final_only=final_only,
+        difference=(final_only - best_only) / len(labels),
+        difference_ci95=difference_interval(final_only, best_only, len(labels)),
+        p_value=p_value,
+    )
 
 
 def evaluate_training(
-    fitted: Mapping[str, Any],
+    training: Training,
+    fitted: FittedTraining,
     predictions: Mapping[str, Array],
     *,
+    folder: str,
     validation_labels: Array,
     test_labels: Array,
     train_count: int,
     is_mnist: bool,
-) -> dict[str, Any]:
-    """The measured part of a TRAINING in results.json, from its training.json and predictions.npz."""
-    history = {curve: [finite(value) for value in values] for curve, values in fitted["history"].items()}
-    onset = find_onset(history["val_nll"], history["train_nll"])
-    best = best_epoch(history["val_nll"])
-    train_correct = int(np.nan_to_num(predictions["final_train_correct"]))
-    return {
-        "seconds": fitted["seconds"],
-        "epoch_seconds": fitted["epoch_seconds"],
-        "diverged": fitted["diverged"],
-        "history": history,
-        "test": measure(predictions["final_test"], test_labels),
-        "train": {
-            "n": train_count,
-            "accuracy": train_correct / train_count,
-            "accuracy_ci95": wilson_interval(train_correct, train_count),
-            "nll": finite(float(predictions["final_train_nll"]) / train_count),
-        },
-        "validation": accuracy_and_nll(predictions["final_validation"], validation_labels),
-        "best_epoch": best,
-        "onset": {
-            "status": onset.status,
-            "epoch": onset.epoch,
-            "interval": None if onset.interval is None else list(onset.interval),
-            "severity": finite(onset.severity),
-            "smallest_detectable_rise": finite(onset.smallest_detectable_rise),
-            "sentence": onset.sentence,
-            "rules": early_stopping_rules(history["val_nll"], history["train_nll"]),
-            "accuracy": accuracy_verdict(
-                predictions["best_validation"],
-                predictions["final_validation"],
-                validation_labels,
-                best,
-                len(history["val_nll"]),
-            ),
-        },
-        "mistakes": worst_mistakes(predictions["final_test"], test_labels, is_mnist),
-    }
+) -> TrainingResult:
+    """Return all that is measured of one training, from its record and its predictions.npz.
+
+    `folder` is where it lies below the artifacts folder, `train_count` the number of images it was fitted on.
+    """
+    history = fitted.history
+    best = best_epoch(history.val_nll)
+    correct = int(np.nan_to_num(predictions["final_train_correct"]))
+    return TrainingResult(
+        seed=training.seed,
+        origin=training.origin,
+        origin_reason=training.origin_reason,
+        key=training.key,
+        folder=folder,
+        precision=training.precision,
+        threads=training.threads,
+        seconds=fitted.seconds,
+        epoch_seconds=fitted.epoch_seconds,
+        diverged=fitted.diverged,
+        history=history,
+        test=measure_test(predictions["final_test"], test_labels),
+        train=measures_of(correct, train_count, float(predictions["final_train_nll"]) / train_count),
+        validation=measure(predictions["final_validation"], validation_labels),
+        best_epoch=best,
+        onset=find_onset(history.val_nll, history.train_nll),
+        early_stopping=early_stopping(history.val_nll, history.train_nll),
+        after_best=after_best_epoch(
+            predictions["best_validation"],
+            predictions["final_validation"],
+            validation_labels,
+            best,
+            len(history.val_nll),
+        ),
+        mistakes=worst_mistakes(predictions["final_test"], test_labels, is_mnist),
+    )
 
 
 @task(name="evaluate", task_run_name="evaluate-{training.model}-{training.seed}", cache_policy=NO_CACHE)
 def evaluate(training: Training, prepared: PreparedData, run_folder: str) -> Evaluation:
     """Measure one finished training and write its numbers and predicted test labels into the run folder."""
     folder = Path(training.folder)
-    fitted = read_json(folder / "training.json")
+    fitted = read_fitted(folder)
     with np.load(folder / "predictions.npz") as stored:
         predictions = dict(stored)
     with np.load(prepared.path) as data:
         test_images, test_labels, validation_labels = data["x_test"], data["y_test"], data["y_validation"]
-    measured = evaluate_training(
+    result = evaluate_training(
+        training,
         fitted,
         predictions,
+        folder=os.path.relpath(folder, Artifacts.of_run(Path(run_folder)).root),
         validation_labels=validation_labels,
         test_labels=test_labels,
         train_count=prepared.counts["train"],
         is_mnist=prepared.dataset.is_mnist,
     )
-    entry = {
-        "seed": training.seed,
-        "origin": training.origin,
-        "origin_reason": training.origin_reason,
-        "error": None,
-        "key": training.key,
-        "folder": os.path.relpath(folder, Path(run_folder).parent.parent),  # from the artifacts folder
-        "precision": training.precision,
-        "threads": training.threads,
-        **measured,
-    }
     path = Path(run_folder) / "trainings" / f"{training.model}-{training.seed}.json"
     predicted = predicted_labels(predictions["final_test"])
-    mistakes = np.array([mistake["index"] for mistake in measured["mistakes"]], dtype=int)
+    mistakes = np.array([mistake.index for mistake in result.mistakes], dtype=int)
     with atomic_write(path.with_suffix(".npz")) as temporary:
         np.savez(
             temporary,
@@ -150,6 +172,11 @@ def evaluate(training: Training, prepared: PreparedData, run_folder: str) -> Eva
             right=predicted == test_labels,
             mistakes=test_images[mistakes, :, :, 0],
         )
-    facts = {key: fitted[key] for key in ("parameter_count", "summary")}
-    write_json(path, {"model": training.model, **facts, "training": entry})
+    evaluated = EvaluatedTraining(
+        model=training.model,
+        parameter_count=fitted.parameter_count,
+        summary=fitted.summary,
+        training=result,
+    )
+    write_json(path, evaluated.model_dump(mode="json"))
     return Evaluation(training.model, training.seed, str(path))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from tasks.evaluation.statistics import ALPHA
+from tasks.results.training import Interval, Measures, Mistake, TestMeasures
 
 Array = NDArray[Any]
 
@@ -27,10 +28,10 @@ KNOWN_LABEL_ERRORS = frozenset(
 )
 
 
-def wilson_interval(correct: int, n: int) -> list[float]:
+def wilson_interval(correct: int, n: int) -> Interval:
     """95 % interval of a share (Wilson 1927); unlike Wald's it stays sensible near 0 and 1."""
     interval = stats.binomtest(correct, n).proportion_ci(method="wilson")
-    return [float(interval.low), float(interval.high)]
+    return float(interval.low), float(interval.high)
 
 
 def predicted_labels(log_probabilities: Array) -> NDArray[np.uint8]:
@@ -76,21 +77,21 @@ def bootstrap_means(columns: Array, resamples: int = RESAMPLES, seed: int = 0) -
     return np.concatenate(means)
 
 
-def accuracy_and_nll(log_probabilities: Array, labels: Array) -> dict[str, Any]:
-    """Number of images, number right, accuracy with its interval, and mean NLL."""
-    n = len(labels)
+def measures_of(correct: int, n: int, nll: float) -> Measures:
+    """Accuracy with its interval and mean NLL, from the number of images, of right ones, and the mean."""
+    return Measures(
+        n=n, correct=correct, accuracy=correct / n, accuracy_ci95=wilson_interval(correct, n), nll=finite(nll)
+    )
+
+
+def measure(log_probabilities: Array, labels: Array) -> Measures:
+    """Accuracy and NLL of images, from log-probabilities (n, 10) and labels (n,)."""
     correct = int((predicted_labels(log_probabilities) == labels).sum())
-    return {
-        "n": n,
-        "correct": correct,
-        "accuracy": correct / n,
-        "accuracy_ci95": wilson_interval(correct, n),
-        "nll": finite(nll_of_images(log_probabilities, labels).mean()),
-    }
+    return measures_of(correct, len(labels), nll_of_images(log_probabilities, labels).mean())
 
 
-def measure(log_probabilities: Array, labels: Array) -> dict[str, Any]:
-    """All that is said of the test images: the `test` part of a TRAINING in results.json."""
+def measure_test(log_probabilities: Array, labels: Array) -> TestMeasures:
+    """All that is measured on the test images, from log-probabilities (n, 10) and labels (n,)."""
     predicted = predicted_labels(log_probabilities)
     nll = nll_of_images(log_probabilities, labels)
     gaps = calibration_gaps(log_probabilities, labels)
@@ -104,18 +105,18 @@ def measure(log_probabilities: Array, labels: Array) -> dict[str, Any]:
         for hits, count in zip(confusion.diagonal(), per_class_n, strict=True)
     ]
     error = float(np.abs(gaps.mean(axis=0)).sum())
-    return {
-        **accuracy_and_nll(log_probabilities, labels),
-        "nll_ci95": percentile_interval(means[:, 0]),
-        "calibration_error": finite(error),
-        "calibration_error_ci95": reflected_interval(error, np.abs(means[:, 1:]).sum(axis=1)),
-        "per_class_accuracy": per_class,
-        "per_class_n": per_class_n.tolist(),
-        "confusion": confusion.tolist(),
-    }
+    return TestMeasures(
+        **dict(measure(log_probabilities, labels)),
+        nll_ci95=percentile_interval(means[:, 0]),
+        calibration_error=finite(error),
+        calibration_error_ci95=reflected_interval(error, np.abs(means[:, 1:]).sum(axis=1)),
+        per_class_accuracy=per_class,
+        per_class_n=per_class_n.tolist(),
+        confusion=confusion.tolist(),
+    )
 
 
-def percentile_interval(values: Array) -> list[float] | None:
+def percentile_interval(values: Array) -> Interval | None:
     """95 % interval between the percentiles of bootstrap values (Efron 1979); None if not finite.
 
     Rounded to 12 decimals: the last bits of a matrix product depend on the number of threads.
@@ -123,10 +124,10 @@ def percentile_interval(values: Array) -> list[float] | None:
     if not np.isfinite(values).all():
         return None
     low, high = np.quantile(values, [ALPHA / 2, 1 - ALPHA / 2])
-    return [round(float(low), 12), round(float(high), 12)]
+    return round(float(low), 12), round(float(high), 12)
 
 
-def reflected_interval(estimate: float, values: Array) -> list[float] | None:
+def reflected_interval(estimate: float, values: Array) -> Interval | None:
     """95 % interval for a measure that is biased upwards and never negative (the "basic" bootstrap interval).
 
     Noise alone makes a calibration error positive, and every resample adds noise: percentiles would count
@@ -138,23 +139,23 @@ def reflected_interval(estimate: float, values: Array) -> list[float] | None:
     if interval is None:
         return None
     low, high = (2 * estimate - bound for bound in reversed(interval))
-    return [max(0.0, min(low, estimate)), max(high, estimate)]
+    return max(0.0, min(low, estimate)), max(high, estimate)
 
 
-def worst_mistakes(log_probabilities: Array, labels: Array, is_mnist: bool) -> list[dict[str, Any]]:
+def worst_mistakes(log_probabilities: Array, labels: Array, is_mnist: bool) -> list[Mistake]:
     """The wrongly recognised images, most confident first, at most 12; without prediction, not listed."""
     predicted = predicted_labels(log_probabilities)
     highest = log_probabilities.max(axis=1)
     wrong = np.flatnonzero((predicted != labels) & (predicted != NO_PREDICTION))
     listed = wrong[np.argsort(-highest[wrong], kind="stable")][:LISTED_MISTAKES]
     return [
-        {
-            "index": int(index),
-            "truth": int(labels[index]),
-            "prediction": int(predicted[index]),
-            "probability": min(1.0, float(np.exp(highest[index]))),
-            "known_label_error": is_mnist and int(index) in KNOWN_LABEL_ERRORS,
-        }
+        Mistake(
+            index=int(index),
+            truth=int(labels[index]),
+            prediction=int(predicted[index]),
+            probability=min(1.0, float(np.exp(highest[index]))),
+            known_label_error=is_mnist and int(index) in KNOWN_LABEL_ERRORS,
+        )
         for index in listed
     ]
 

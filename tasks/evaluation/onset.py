@@ -8,8 +8,7 @@ How the rule was chosen, what it was tested on and where it fails: docs/onset.md
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +23,9 @@ from tasks.evaluation.curves import (
     without_spikes,
     zigzag,
 )
+from tasks.results.enums import OnsetStatus
+from tasks.results.run import OnsetOverSeeds
+from tasks.results.training import EarlyStopping, Onset
 
 Losses = Sequence[float | None]
 
@@ -33,30 +35,15 @@ SMALLEST_RISE = 0.02  # of the minimum; a smaller rise does not matter, however 
 CLEAR_RISE = 3.0  # in units of the noise; a higher rise needs no trend test
 TREND_Z = 2.33  # one-sided 1 % point of the normal distribution
 NEAR = 3.0  # in zigzags; the best epoch is sought where the curve comes that near to its minimum
-SHOWN = ("overfits", "diverged")  # statuses whose epoch, if they have one, is an onset of overfitting
-UNDECIDED = ("inconclusive", "too_short")  # statuses that neither show an onset nor speak against one
 VALLEY = 1.25  # in standard errors; the interval holds the epochs whose mean is that near to the lowest
-
-
-@dataclass(frozen=True)
-class Onset:
-    """The verdict on one training; `epoch` is the first after the best one, None where no onset is seen.
-
-    Statuses, the first that holds: diverged, too_short, overfits or degrading, recovered, inconclusive,
-    not_observed. `overfits` and `degrading` (the training loss rises too) carry an epoch and an interval,
-    `diverged` does where the epochs before the break overfit.
-    """
-
-    status: str
-    epoch: int | None
-    interval: tuple[int, int] | None  # first and last epoch at which the onset may be; contains `epoch`
-    severity: float | None  # percent: the end of the validation curve above its minimum
-    smallest_detectable_rise: float | None  # percent: one that starts half-way would be seen in 19 of 20 runs
-    sentence: str
 
 
 def find_onset(validation_nll: Losses, train_nll: Losses | None = None) -> Onset:
     """Judge one training by its losses per epoch.
+
+    Statuses, the first that holds: diverged, too_short, overfits or degrading, recovered, inconclusive,
+    not_observed. `overfits` and `degrading` (the training loss rises too) carry an epoch and an interval,
+    `diverged` does where the epochs before the break overfit.
 
     None, NaN and infinity mark a diverged epoch; a training curve of another length, or without any number, is
     not used. Never raises on a list of numbers.
@@ -73,50 +60,36 @@ def find_onset(validation_nll: Losses, train_nll: Losses | None = None) -> Onset
             return _judge(validation, train)
         broken = int(np.argmin(finite))
         before = _judge(validation[:broken], None if train is None else train[:broken])
-    sentence = f"Diverged: the loss is not a finite number at epoch {broken + 1}."
-    if before.epoch is not None:
-        sentence += f" Judged up to there: {before.sentence}"
-    if before.status == "degrading":
-        before = replace(before, epoch=None, interval=None, severity=None)
-    return replace(before, status="diverged", sentence=sentence)
+    change: dict[str, Any] = {"status": OnsetStatus.DIVERGED, "before_divergence": before.status}
+    if before.status is OnsetStatus.DEGRADING:  # no onset of overfitting
+        change |= dict.fromkeys(("epoch", "interval", "severity"))
+    return before.model_copy(update=change)
 
 
 def _judge(validation: Curve, train: Curve | None) -> Onset:
     """Judge a finite curve; the training curve tells overfitting from a training that fails altogether."""
     epochs = len(validation)
     if epochs < SHORTEST_CURVE:
-        sentence = f"Too short to judge: {epochs} epochs, at least {SHORTEST_CURVE} are needed."
-        return Onset("too_short", None, None, None, None, sentence)
+        return Onset(status=OnsetStatus.TOO_SHORT, epochs=epochs)
     valley = _valley_of(validation)
     best = valley.best + 1
     detectable = _percent(_detectable_rise(valley, epochs), valley.lowest)
+    facts: dict[str, Any] = {"epochs": epochs, "lowest_at": best, "smallest_detectable_rise": detectable}
     if _rises(valley):
         onset = best + 1 if best > 1 else 1
-        first, last = _interval(valley, onset)
-        severity = _percent(end_level(valley.curve) - valley.lowest, valley.lowest)
-        place = f"epoch {onset} (between {first} and {last})"
-        if train is not None and _rises(_valley_of(train, valley.best)):
-            status = "degrading"
-            sentence = (
-                f"Degrading, not overfitting: from {place} both losses rise; the training itself fails."
-            )
-        else:
-            status, sentence = "overfits", f"Overfits: the validation loss rises from {place}."
-            if severity is not None:
-                sentence += f" It ends {severity:.0f} % above its lowest level."
-        return Onset(status, onset, (first, last), severity, detectable, sentence)
+        fails = train is not None and _rises(_valley_of(train, valley.best))
+        return Onset(
+            status=OnsetStatus.DEGRADING if fails else OnsetStatus.OVERFITS,
+            epoch=onset,
+            interval=_interval(valley, onset),
+            severity=_percent(end_level(valley.curve) - valley.lowest, valley.lowest),
+            **facts,
+        )
     earlier = _best_before_a_passing_rise(validation[:best])
     if earlier is not None:
-        status = "recovered"
-        sentence = f"Recovered: the loss rose after epoch {earlier}, then fell to a new low (epoch {best})."
-    elif epochs - best < EPOCHS_AFTER_MINIMUM:
-        status = "inconclusive"
-        sentence = f"Inconclusive: lowest at epoch {best} of {epochs}, too near the end; train longer to see."
-    else:
-        status = "not_observed"
-        sentence = f"No overfitting observed in {epochs} epochs"
-        sentence += "." if detectable is None else f"; a rise of {detectable:.1f} % would have been seen."
-    return Onset(status, None, None, None, detectable, sentence)
+        return Onset(status=OnsetStatus.RECOVERED, earlier_low=earlier, **facts)
+    too_near_the_end = epochs - best < EPOCHS_AFTER_MINIMUM
+    return Onset(status=OnsetStatus.INCONCLUSIVE if too_near_the_end else OnsetStatus.NOT_OBSERVED, **facts)
 
 
 class _Valley(NamedTuple):
@@ -194,7 +167,7 @@ def best_epoch(validation_nll: Losses) -> int | None:
     return int(np.argmin(np.where(finite, curve, np.inf))) + 1 if finite.any() else None
 
 
-def early_stopping_rules(validation_nll: Losses, train_nll: Losses | None) -> dict[str, int | None]:
+def early_stopping(validation_nll: Losses, train_nll: Losses | None) -> EarlyStopping:
     """The epoch at which usual early-stopping rules would have ended the training, None: not at all.
 
     keras_patience_5: five epochs in a row without a new minimum. gl_5, pq (quotient above 1, strips of 5) and
@@ -203,7 +176,7 @@ def early_stopping_rules(validation_nll: Losses, train_nll: Losses | None) -> di
     validation = _as_curve(validation_nll)
     train = _as_curve(train_nll) if train_nll is not None else None
     strip = 5
-    stops: dict[str, int | None] = dict.fromkeys(("keras_patience_5", "gl_5", "pq", "up_3"))
+    stops: dict[str, int | None] = dict.fromkeys(EarlyStopping.model_fields)
     lowest, waited, rises = math.inf, 0, 0
     with np.errstate(all="ignore"):
         for epoch, value in enumerate(validation.tolist(), start=1):
@@ -225,34 +198,26 @@ def early_stopping_rules(validation_nll: Losses, train_nll: Losses | None) -> di
             for rule, stop in fired.items():
                 if stop and stops[rule] is None:
                     stops[rule] = epoch
-    return stops
+    return EarlyStopping(**stops)
 
 
-def onset_over_seeds(onsets: Sequence[Onset], epochs: int) -> dict[str, object]:
+def onset_over_seeds(onsets: Sequence[Onset], epochs: int) -> OnsetOverSeeds:
     """Summarise several seeds; a seed without an onset is right-censored at `epochs`, never averaged away.
 
     The median is given where it is identified: when more than half of the seeds show an onset.
     """
-    seen = sorted(o.epoch for o in onsets if o.status in SHOWN and o.epoch is not None)
+    seen = sorted(onset.epoch for onset in onsets if onset.status.shows_onset and onset.epoch is not None)
     seeds = len(onsets)
     ordered = [*map(float, seen), *[math.inf] * (seeds - len(seen))]
     middle = (ordered[(seeds - 1) // 2] + ordered[seeds // 2]) / 2 if seeds else math.inf
-    median = middle if math.isfinite(middle) else None
-    sentence = f"{len(seen)} of {seeds} seeds overfit within {epochs} epochs"
-    if median is not None:
-        sentence += f", median epoch {median:g}"
-    if seen:
-        sentence += f" ({seen[0]}-{seen[-1]})" if median is not None else f", at epochs {seen[0]}-{seen[-1]}"
-    if undecided := sum(onset.status in UNDECIDED for onset in onsets):
-        sentence += f"; {undecided} undecided"
-    return {
-        "observed": len(seen),
-        "seeds": seeds,
-        "median_epoch": median,
-        "range": [seen[0], seen[-1]] if seen else None,
-        "status_counts": dict(sorted(Counter(onset.status for onset in onsets).items())),
-        "sentence": sentence + ".",
-    }
+    return OnsetOverSeeds(
+        observed=len(seen),
+        seeds=seeds,
+        epochs=epochs,
+        median_epoch=middle if math.isfinite(middle) else None,
+        range=(seen[0], seen[-1]) if seen else None,
+        status_counts=dict(sorted(Counter(onset.status for onset in onsets).items())),
+    )
 
 
 def _as_curve(values: Losses) -> Curve:

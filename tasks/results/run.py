@@ -192,6 +192,7 @@ class Provenance(Record):
     cores: int | None
     memory_bytes: int
     versions: dict[str, str]
+    digest: str = ""  # of what was measured: two runs that measured the same have the same
     flow_run_name: str
     flow_run_id: str
     deployment: str | None
@@ -202,9 +203,9 @@ class Provenance(Record):
 
 
 class Results(Record):
-    """A whole run. `measured_digest` covers what was measured: two runs that measured the same have the same."""
+    """A whole run."""
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[2] = 2
     status: Status
     parameters: dict[str, JsonValue]
     provenance: Provenance
@@ -214,7 +215,6 @@ class Results(Record):
     gates: list[Gate]
     failures: list[Failure]
     previous_run: PreviousRun | None
-    measured_digest: str
 
     @cached_property
     def finished(self) -> dict[str, ModelResult]:
@@ -224,7 +224,13 @@ class Results(Record):
     @property
     def best(self) -> str | None:
         """The network of the highest mean test accuracy."""
-        return max(self.finished, key=lambda name: accuracy_of(self.finished[name]).mean, default=None)
+        return max(self.finished, key=lambda name: self.accuracy(name).mean, default=None)
+
+    def accuracy(self, name: str) -> Spread:
+        """The test accuracy over the seeds of a network that has a result."""
+        aggregate = self.models[name].aggregate
+        assert aggregate is not None
+        return aggregate.test_accuracy
 
     @property
     def several_seeds(self) -> bool:
@@ -234,9 +240,3 @@ class Results(Record):
     def pair(self, *names: str) -> Pair | None:
         """The comparison of two networks, in whichever order it names them."""
         return next((pair for pair in self.comparisons if set(pair.models) == set(names)), None)
-
-
-def accuracy_of(model: ModelResult) -> Spread:
-    """Return the test accuracy over the seeds of a network that has a result."""
-    assert model.aggregate is not None
-    return model.aggregate.test_accuracy

@@ -12,10 +12,6 @@ from tasks.layout import PROJECT
 from tasks.training.networks import MODELS
 from tasks.training.precision import resolve_precision
 
-# What each network has a default of its own for: results.json holds what was used.
-PLANNED = ("epochs", "learning_rate", "learning_rate_schedule")
-
-
 # What the training process runs, besides networks.py.
 FIT_MODULES = ("errors", "files", "sealed", "training/checkpoint", "training/fit", "training/loop")
 

@@ -23,6 +23,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from tasks import files
 from tasks.data.prepare import PreparedData
+from tasks.results.enums import Origin
 from tasks.sealed import DamagedError, read_record, set_aside
 from tasks.training import specification
 from tasks.training.process import (
@@ -49,7 +50,7 @@ class Training:
 
     model: str
     seed: int
-    origin: str  # "trained", "resumed" or "reused"
+    origin: Origin
     origin_reason: str  # why it was reused, resumed or trained anew, in words
     key: str  # digest of all that determines the result
     folder: str  # absolute path
@@ -179,7 +180,7 @@ def train_network(
 
     keep_specification(folder, spec, report)
 
-    def result(origin: str, reason: str) -> Training:
+    def result(origin: Origin, reason: str) -> Training:
         key = files.digest_of(spec)
         return Training(
             spec["model"], spec["seed"], origin, reason, key, str(folder), spec["precision"], spec["threads"]
@@ -190,9 +191,9 @@ def train_network(
             reason = "refresh was asked for"
         elif record := read_record(folder / "training.json", spec=spec):
             if begun_by_this_run:
-                origin = "resumed" if record.get("resumed_after") else "trained"
+                origin = Origin.RESUMED if record.get("resumed_after") else Origin.TRAINED
                 return result(origin, "by this run, at an earlier attempt")
-            return result("reused", "same data, network, settings, code and versions")
+            return result(Origin.REUSED, "same data, network, settings, code and versions")
         else:
             reason = specification.why_not_reused(folder, spec)
     except DamagedError as error:  # the training process sets the file aside
@@ -201,10 +202,10 @@ def train_network(
         log.write(f"Flow run {run_id}.\n")
     outcome, epochs_done = follow(folder, spec, prepared.path, refresh, timeout, report)
     if outcome == "complete":
-        return result("reused", "another run has just trained it")
+        return result(Origin.REUSED, "another run has just trained it")
     if epochs_done:
-        return result("resumed", f"{epochs_done} of {spec['epochs']} epochs were already done; {reason}")
-    return result("trained", reason)
+        return result(Origin.RESUMED, f"{epochs_done} of {spec['epochs']} epochs were already done; {reason}")
+    return result(Origin.TRAINED, reason)
 
 
 @task(

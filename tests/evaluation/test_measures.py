@@ -12,7 +12,7 @@ from tasks.evaluation.measures import (
     NO_PREDICTION,
     bootstrap_means,
     calibration_gaps,
-    measure,
+    measure_test,
     predicted_labels,
     reflected_interval,
     wilson_interval,
@@ -52,20 +52,20 @@ def test_wilson_interval_of_the_headline() -> None:
 def test_accuracy_nll_and_confusion_agree_with_scikit_learn() -> None:
     """Accuracy, mean NLL and confusion matrix (rows are the truth) are scikit-learn's."""
     log_probabilities, labels = random_case(500)
-    measured = measure(log_probabilities, labels)
+    measured = measure_test(log_probabilities, labels)
     predicted = log_probabilities.argmax(axis=1)
     probabilities = np.exp(log_probabilities.astype(np.float64))
     probabilities /= probabilities.sum(axis=1, keepdims=True)
-    assert measured["accuracy"] == accuracy_score(labels, predicted)
-    assert measured["nll"] == pytest.approx(log_loss(labels, probabilities, labels=range(10)), rel=1e-6)
-    assert measured["confusion"] == confusion_matrix(labels, predicted, labels=range(10)).tolist()
+    assert measured.accuracy == accuracy_score(labels, predicted)
+    assert measured.nll == pytest.approx(log_loss(labels, probabilities, labels=range(10)), rel=1e-6)
+    assert measured.confusion == confusion_matrix(labels, predicted, labels=range(10)).tolist()
 
 
 def test_calibration_error_by_hand() -> None:
     """Two images at 0.9 of which one is right, two at 0.5 both right: (2 x 0.4 + 2 x 0.5) / 4 = 0.45."""
     log_probabilities = np.array([certain(0, 0.9), certain(0, 0.9), certain(1, 0.5), certain(1, 0.5)])
-    measured = measure(log_probabilities, np.array([0, 3, 1, 1]))
-    assert measured["calibration_error"] == pytest.approx(0.45)
+    measured = measure_test(log_probabilities, np.array([0, 3, 1, 1]))
+    assert measured.calibration_error == pytest.approx(0.45)
 
 
 def test_calibration_error_agrees_with_its_definition() -> None:
@@ -78,7 +78,7 @@ def test_calibration_error_agrees_with_its_definition() -> None:
         inside = (confidence > lower) & (confidence <= lower + 1 / CALIBRATION_BINS)
         if inside.any():
             expected += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
-    assert measure(log_probabilities, labels)["calibration_error"] == pytest.approx(expected)
+    assert measure_test(log_probabilities, labels).calibration_error == pytest.approx(expected)
 
 
 def test_a_confidence_of_one_falls_into_the_last_bin() -> None:
@@ -113,29 +113,29 @@ def test_the_reflected_interval_takes_the_bias_off_and_keeps_the_estimate() -> N
 
 def test_intervals_contain_their_estimates() -> None:
     """Each interval of `measure` contains what was measured."""
-    measured = measure(*random_case(1_000))
+    measured = measure_test(*random_case(1_000))
     for name in ("accuracy", "nll", "calibration_error"):
-        low, high = measured[f"{name}_ci95"]
-        assert low <= measured[name] <= high
+        low, high = getattr(measured, f"{name}_ci95")
+        assert low <= getattr(measured, name) <= high
 
 
 def test_a_class_without_images_has_no_accuracy() -> None:
     """Where a class does not occur in the test images its accuracy is None."""
-    measured = measure(np.array([certain(3, 0.9)] * 2), np.array([3, 4]))
-    assert measured["per_class_accuracy"] == [None, None, None, 1.0, 0.0, None, None, None, None, None]
-    assert measured["per_class_n"] == [0, 0, 0, 1, 1, 0, 0, 0, 0, 0]
+    measured = measure_test(np.array([certain(3, 0.9)] * 2), np.array([3, 4]))
+    assert measured.per_class_accuracy == [None, None, None, 1.0, 0.0, None, None, None, None, None]
+    assert measured.per_class_n == [0, 0, 0, 1, 1, 0, 0, 0, 0, 0]
 
 
 def test_images_without_a_finite_answer_are_wrong() -> None:
     """NaN, and minus infinity for all classes, are no prediction; averages over them are None."""
     log_probabilities = np.array([certain(0, 0.9), np.full(10, np.nan), np.full(10, -np.inf)])
     labels = np.zeros(3, dtype=int)
-    measured = measure(log_probabilities, labels)
+    measured = measure_test(log_probabilities, labels)
     assert predicted_labels(log_probabilities).tolist() == [0, NO_PREDICTION, NO_PREDICTION]
-    assert measured["correct"] == 1
-    assert sum(map(sum, measured["confusion"])) == 1
+    assert measured.correct == 1
+    assert sum(map(sum, measured.confusion)) == 1
     assert [
-        measured[name] for name in ("nll", "nll_ci95", "calibration_error", "calibration_error_ci95")
+        getattr(measured, name) for name in ("nll", "nll_ci95", "calibration_error", "calibration_error_ci95")
     ] == [None] * 4
     assert worst_mistakes(log_probabilities, labels, True) == []
 
@@ -144,17 +144,17 @@ def test_an_infinite_loss_of_one_image_leaves_the_rest() -> None:
     """Probability 0 for the truth makes the mean NLL infinite, so None, but calibration stays known."""
     log_probabilities = np.full((1, 10), -np.inf)
     log_probabilities[0, 4] = 0.0
-    measured = measure(log_probabilities, np.array([5]))
-    assert measured["nll"] is None
-    assert measured["calibration_error"] == 1.0
+    measured = measure_test(log_probabilities, np.array([5]))
+    assert measured.nll is None
+    assert measured.calibration_error == 1.0
 
 
 def test_mistakes_come_most_confident_first() -> None:
     """Only wrong answers are listed, the surest first, with what the network said."""
     log_probabilities = np.array([certain(1, 0.6), certain(2, 0.99), certain(3, 0.8)])
     mistakes = worst_mistakes(log_probabilities, np.array([0, 2, 0]), is_mnist=True)
-    assert [(m["index"], m["truth"], m["prediction"]) for m in mistakes] == [(2, 0, 3), (0, 0, 1)]
-    assert mistakes[0]["probability"] == pytest.approx(0.8)
+    assert [(m.index, m.truth, m.prediction) for m in mistakes] == [(2, 0, 3), (0, 0, 1)]
+    assert mistakes[0].probability == pytest.approx(0.8)
 
 
 def test_at_most_twelve_mistakes_are_listed() -> None:
@@ -168,4 +168,4 @@ def test_known_label_errors_are_marked_on_mnist_only(is_mnist: bool) -> None:
     log_probabilities, labels = np.array([certain(4, 0.99)] * 948), np.full(948, 4)
     labels[[946, 947]] = 8
     mistakes = worst_mistakes(log_probabilities, labels, is_mnist)
-    assert [m["known_label_error"] for m in mistakes] == [False, is_mnist]
+    assert [m.known_label_error for m in mistakes] == [False, is_mnist]

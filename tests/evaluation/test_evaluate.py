@@ -4,9 +4,14 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from synthetic import make_data, make_history, make_log_probabilities, make_training
 
-from tasks.evaluation.evaluate import accuracy_verdict, evaluate, evaluate_training
+from tasks.evaluation.evaluate import FittedTraining, after_best_epoch, evaluate, evaluate_training
+from tasks.evaluation.measures import wilson_interval
+from tasks.results.enums import AccuracyChange, OnsetStatus, Origin
+from tasks.results.training import History, Losses, TrainingResult
+from tasks.training.train import Training
 
 LABELS = np.arange(100) % 10
 
@@ -21,32 +26,28 @@ def answers(right: int) -> np.ndarray:
 
 def test_accuracy_that_rises_after_the_best_epoch() -> None:
     """Ten images more by the final weights and none fewer: accuracy rose, whatever the loss did."""
-    verdict = accuracy_verdict(answers(80), answers(90), LABELS, 7, 20)
-    assert (verdict["best_only"], verdict["final_only"]) == (0, 10)
-    assert verdict["verdict"].startswith("Accuracy rose after epoch 7 (10.00 points, ")
-    assert verdict["p_value"] == 2 * 0.5**10
+    found = after_best_epoch(answers(80), answers(90), LABELS, 7, 20)
+    assert (found.change, found.best_only, found.final_only) == (AccuracyChange.ROSE, 0, 10)
+    assert (found.difference, found.p_value) == (0.1, 2 * 0.5**10)
 
 
-def test_accuracy_that_falls_after_the_best_epoch() -> None:
-    """Ten images fewer by the final weights: accuracy fell."""
-    verdict = accuracy_verdict(answers(90), answers(80), LABELS, 7, 20)["verdict"]
-    assert verdict.startswith("Accuracy fell after epoch 7 (-10.00 points, ")
+@pytest.mark.parametrize(
+    ("best", "final", "best_epoch", "change"),
+    [
+        (90, 80, 7, AccuracyChange.FELL),
+        (80, 83, 7, AccuracyChange.NOT_MEASURABLE),  # three of a hundred images may be chance
+        (80, 80, 20, AccuracyChange.LAST_EPOCH_IS_BEST),
+        (80, 80, None, AccuracyChange.NO_FINITE_LOSS),
+    ],
+)
+def test_accuracy_after_the_best_epoch(
+    best: int, final: int, best_epoch: int | None, change: AccuracyChange
+) -> None:
+    """Accuracy falls, does not measurably change, or there is nothing to compare, in 20 epochs."""
+    assert after_best_epoch(answers(best), answers(final), LABELS, best_epoch, 20).change is change
 
 
-def test_three_images_more_are_no_verdict_on_accuracy() -> None:
-    """Three of a hundred images may be chance."""
-    verdict = accuracy_verdict(answers(80), answers(83), LABELS, 7, 20)["verdict"]
-    assert verdict.startswith("Accuracy did not change measurably after epoch 7 (3.00 points, ")
-
-
-def test_nothing_to_judge_when_the_last_epoch_is_the_best() -> None:
-    """If the last epoch has the lowest loss, the best weights are the final ones."""
-    verdict = accuracy_verdict(answers(80), answers(80), LABELS, 20, 20)
-    assert verdict["p_value"] == 1.0
-    assert verdict["verdict"].startswith("The last epoch has the lowest validation loss")
-
-
-def measured(**changes: object) -> dict[str, object]:
+def measured(curves: dict[str, Losses] | None = None, **changes: object) -> TrainingResult:
     """An evaluated training of ten epochs, with changes to its predictions."""
     generator = np.random.default_rng(0)
     predictions = {
@@ -56,33 +57,44 @@ def measured(**changes: object) -> dict[str, object]:
         "final_train_nll": np.float64(20.0),
         "final_train_correct": np.int64(190),
     } | changes
-    fitted = {
-        "history": make_history("cnn", 10, generator),
-        "seconds": 10.0,
-        "epoch_seconds": [1.0] * 10,
-        "diverged": False,
-    }
+    fitted = FittedTraining(
+        parameter_count=1,
+        summary="",
+        history=History(**make_history("cnn", 10, generator) | (curves or {})),
+        epoch_seconds=[1.0] * 10,
+        seconds=10.0,
+        resumed_after=[],
+        diverged=False,
+    )
+    training = Training("cnn", 0, Origin.TRAINED, "nothing to reuse", "ab", "cnn-0-ab", "float32", 2)
     return evaluate_training(
-        fitted, predictions, validation_labels=LABELS, test_labels=LABELS, train_count=200, is_mnist=True
+        training,
+        fitted,
+        predictions,
+        folder="trainings/cnn-0-ab",
+        validation_labels=LABELS,
+        test_labels=LABELS,
+        train_count=200,
+        is_mnist=True,
     )
 
 
 def test_train_is_measured_over_the_whole_fitted_set() -> None:
     """Accuracy and NLL on train come from the sums that the training process made: 190 of 200, 20 nats."""
-    train = measured()["train"]
-    assert (train["accuracy"], train["nll"], train["n"]) == (0.95, 0.1, 200)
-    assert train["accuracy_ci95"][0] < 0.95 < train["accuracy_ci95"][1]
+    train = measured().train
+    assert (train.accuracy, train.nll, train.n) == (0.95, 0.1, 200)
+    assert train.accuracy_ci95 == wilson_interval(190, 200)
 
 
 def test_the_headline_is_the_final_epoch() -> None:
     """Test accuracy and mistakes come from the final weights."""
     entry = measured(final_test=answers(95))
-    assert entry["test"]["accuracy"] == 0.95
-    assert [mistake["index"] for mistake in entry["mistakes"]] == [95, 96, 97, 98, 99]
+    assert entry.test.accuracy == 0.95
+    assert [mistake.index for mistake in entry.mistakes] == [95, 96, 97, 98, 99]
 
 
 def test_a_training_without_numbers_survives() -> None:
-    """Predictions and sums that are NaN give nulls and a verdict, and strict JSON."""
+    """Predictions and sums that are NaN give an accuracy of 0 and no NLL."""
     nothing = np.full((100, 10), np.nan)
     entry = measured(
         final_test=nothing,
@@ -91,23 +103,15 @@ def test_a_training_without_numbers_survives() -> None:
         final_train_nll=np.float64(np.nan),
         final_train_correct=np.float64(np.nan),
     )
-    assert (entry["test"]["accuracy"], entry["test"]["nll"], entry["train"]["nll"]) == (0.0, None, None)
-    json.dumps(entry, allow_nan=False)
+    assert (entry.test.accuracy, entry.test.nll, entry.train.nll) == (0.0, None, None)
 
 
 def test_a_history_without_numbers_survives() -> None:
     """A loss that was never finite has no best epoch, and says so."""
-    never = make_history("cnn", 10, np.random.default_rng(0)) | {"val_nll": [float("nan")] * 10}
-    fitted = {"history": never, "seconds": 1.0, "epoch_seconds": [0.1] * 10, "diverged": True}
-    predictions = dict.fromkeys(("final_test", "final_validation", "best_validation"), answers(10))
-    predictions |= {"final_train_nll": np.float64(1), "final_train_correct": np.int64(1)}
-    entry = evaluate_training(
-        fitted, predictions, validation_labels=LABELS, test_labels=LABELS, train_count=200, is_mnist=True
-    )
-    assert entry["best_epoch"] is None
-    assert entry["onset"]["status"] == "diverged"
-    assert entry["onset"]["accuracy"]["verdict"] == "No epoch has a finite validation loss."
-    assert entry["history"]["val_nll"] == [None] * 10
+    entry = measured(curves={"val_nll": [None] * 10})
+    assert entry.best_epoch is None
+    assert entry.onset.status is OnsetStatus.DIVERGED
+    assert entry.after_best.change is AccuracyChange.NO_FINITE_LOSS
 
 
 def test_evaluate_writes_numbers_and_predicted_labels_into_the_run_folder(tmp_path: Path) -> None:
@@ -131,4 +135,4 @@ def test_evaluate_writes_numbers_and_predicted_labels_into_the_run_folder(tmp_pa
 
 def test_a_perfect_training_has_no_pictures_of_mistakes() -> None:
     """Without a mistake the list is empty."""
-    assert measured(final_test=answers(100))["mistakes"] == []
+    assert measured(final_test=answers(100)).mistakes == []

@@ -1,0 +1,132 @@
+"""Gates on the accuracy of a run."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from tasks.comparison.compare import spread
+from tasks.comparison.gates import drop_p, gate_max_accuracy_drop, gate_min_test_accuracy
+from tasks.comparison.previous import Earlier
+from tasks.evaluation.statistics import difference_interval
+from tasks.results.enums import GateOutcome, GateReason
+from tasks.results.run import Aggregate, Gate, ModelResult, OnsetOverSeeds
+
+
+def right(wrong: int, n: int = 1_000) -> np.ndarray:
+    """Truth values of n images of which the first `wrong` are not recognised."""
+    return np.arange(n) >= wrong
+
+
+def model(*accuracies: float) -> ModelResult:
+    """A model with a test accuracy for each seed; without any, all failed."""
+    plan = {"epochs": 5, "learning_rate": 0.001, "learning_rate_schedule": "constant"}
+    onset = OnsetOverSeeds(
+        observed=0, seeds=len(accuracies), epochs=5, median_epoch=None, range=None, status_counts={}
+    )
+    accuracy = spread(accuracies)
+    aggregate = accuracy and Aggregate(
+        n_seeds=len(accuracies), test_accuracy=accuracy, test_nll=None, onset=onset
+    )
+    return ModelResult(**plan, parameter_count=None, summary=None, trainings=[], aggregate=aggregate)
+
+
+def test_one_limit_is_for_every_model() -> None:
+    """With one number, each model of the run is judged by itself."""
+    first, second = gate_min_test_accuracy(0.97, {"dense": model(0.96), "cnn": model(0.98)})
+    assert (first.model, first.outcome, first.observed) == ("dense", GateOutcome.NOT_HELD, 0.96)
+    assert (second.model, second.outcome, second.observed) == ("cnn", GateOutcome.HELD, 0.98)
+
+
+def test_an_accuracy_equal_to_the_limit_holds() -> None:
+    """The limit itself is good enough."""
+    assert gate_min_test_accuracy(0.97, {"dense": model(0.97)})[0].outcome is GateOutcome.HELD
+
+
+def test_limits_may_differ_between_models() -> None:
+    """A limit per model judges the named ones; one that is not in the run is not judged."""
+    limits = {"cnn": 0.99, "challenger": 0.99}
+    judged, absent = gate_min_test_accuracy(limits, {"dense": model(0.5), "cnn": model(0.98)})
+    assert (judged.model, judged.outcome) == ("cnn", GateOutcome.NOT_HELD)
+    assert (absent.model, absent.outcome) == ("challenger", GateOutcome.NOT_JUDGED)
+    assert absent.reason is GateReason.NOT_IN_THIS_RUN
+
+
+def test_the_mean_of_the_seeds_counts() -> None:
+    """With several seeds the mean is held against the limit."""
+    (gate,) = gate_min_test_accuracy(0.97, {"cnn": model(0.96, 0.99)})
+    assert (gate.outcome, gate.observed, gate.seeds) == (GateOutcome.HELD, 0.975, 2)
+
+
+def test_a_model_without_a_result_does_not_hold() -> None:
+    """A failed model has not shown the accuracy required."""
+    (gate,) = gate_min_test_accuracy(0.5, {"cnn": model()})
+    assert (gate.outcome, gate.reason) == (GateOutcome.NOT_HELD, GateReason.NO_RESULT)
+
+
+def earlier(**right: dict[int, np.ndarray]) -> Earlier:
+    """An earlier run of which only the answers matter here."""
+    return Earlier(None, right=right)  # type: ignore[arg-type]
+
+
+def drop_gate(before: int, now: int, limit: float) -> Gate:
+    """The gate on one model whose number of mistakes in 1,000 images changed."""
+    return gate_max_accuracy_drop(limit, {"cnn": {0: right(now)}}, earlier(cnn={0: right(before)}))[0]
+
+
+def test_a_drop_beyond_limit_and_chance_fails() -> None:
+    """20 more mistakes in 1,000 exceed a limit of one point, and are no chance."""
+    gate = drop_gate(10, 30, 0.01)
+    assert gate.outcome is GateOutcome.NOT_HELD
+    assert gate.observed == pytest.approx(0.02)
+    assert gate.interval == difference_interval(20, 0, 1_000)
+
+
+def test_a_drop_within_the_limit_holds() -> None:
+    """A sure drop that the user tolerates holds."""
+    assert drop_gate(10, 30, 0.02).outcome is GateOutcome.HELD
+
+
+def test_a_drop_that_may_be_chance_holds() -> None:
+    """Three more mistakes exceed a limit of zero but not chance: p is one in eight."""
+    gate = drop_gate(10, 13, 0.0)
+    assert (gate.outcome, gate.p_adjusted) == (GateOutcome.HELD, 0.125)
+
+
+def test_a_rise_holds() -> None:
+    """An accuracy that rose holds a limit of zero."""
+    gate = drop_gate(30, 10, 0.0)
+    assert (gate.outcome, gate.observed) == (GateOutcome.HELD, -0.02)
+
+
+def test_without_a_previous_run_nothing_is_judged() -> None:
+    """The first run has nothing to drop from."""
+    (gate,) = gate_max_accuracy_drop(0.0, {"cnn": {0: right(10)}}, None)
+    assert (gate.outcome, gate.reason) == (GateOutcome.NOT_JUDGED, GateReason.NO_PREVIOUS_RUN)
+
+
+def test_only_shared_seeds_are_compared() -> None:
+    """A model whose seeds differ between the runs is not judged."""
+    (gate,) = gate_max_accuracy_drop(0.0, {"cnn": {1: right(500)}}, earlier(cnn={0: right(0)}))
+    assert (gate.outcome, gate.reason) == (GateOutcome.NOT_JUDGED, GateReason.NOT_IN_PREVIOUS_RUN)
+
+
+def test_many_models_raise_no_more_false_alarms() -> None:
+    """Five images lost and none gained is significant for one model (p = 0.03), not among five."""
+    now = {name: {0: right(15 if name == "a" else 10)} for name in "abcde"}
+    (alone,) = gate_max_accuracy_drop(0.0, {"a": now["a"]}, earlier(a={0: right(10)}))
+    among = gate_max_accuracy_drop(0.0, now, earlier(**{name: {0: right(10)} for name in "abcde"}))
+    assert alone.outcome is GateOutcome.NOT_HELD
+    assert {gate.outcome for gate in among} == {GateOutcome.HELD}
+
+
+def test_one_seed_is_tested_exactly() -> None:
+    """8 images lost and 2 gained: the binomial probability of 8 or more of 10."""
+    before, now = right(0, 20), np.ones(20, dtype=bool)
+    now[:8], before[8:10] = False, False
+    assert drop_p(before[None], now[None]) == pytest.approx(stats.binom.sf(7, 10, 0.5))
+
+
+def test_seeds_that_err_on_the_same_images_are_not_more_evidence() -> None:
+    """Three seeds that lose the very same nine images: z is 3, that of one seed, not 3 root 3."""
+    before, now = np.array([right(0)] * 3), np.array([right(9)] * 3)
+    assert drop_p(before, now) == pytest.approx(stats.norm.sf(3))

@@ -1,0 +1,119 @@
+"""Pairs of models over test images and seeds."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.comparison.pairs import compare_models
+from tasks.evaluation.statistics import difference_interval, excludes_zero, paired_t_interval
+from tasks.results.enums import Verdict
+
+
+def right(n: int, *wrong: range) -> np.ndarray:
+    """Truth values of n images of which those in the ranges are not recognised."""
+    answers = np.ones(n, dtype=bool)
+    for images in wrong:
+        answers[list(images)] = False
+    return answers
+
+
+def test_one_seed_speaks_of_these_trainings() -> None:
+    """The better model is named; difference and interval are first minus second."""
+    (pair,) = compare_models({"dense": {0: right(1_000, range(60))}, "cnn": {0: right(1_000, range(20))}})
+    assert pair.difference == pytest.approx(-0.04)
+    assert (pair.verdict, pair.better, pair.seeds) == (Verdict.SECOND_BETTER, "cnn", [0])
+    assert (pair.both_right, pair.only_first, pair.only_second, pair.both_wrong) == (940, 0, 40, 20)
+    assert pair.p_value == pair.p_adjusted == pytest.approx(2 * 0.5**40)
+    assert pair.interval == difference_interval(0, 40, 1_000)
+
+
+def test_a_small_difference_is_tied() -> None:
+    """5 to 8 discordant images cannot tell two models apart."""
+    (pair,) = compare_models({"a": {0: right(100, range(8))}, "b": {0: right(100, range(8, 13))}})
+    assert (pair.verdict, pair.better) == (Verdict.TIED, None)
+
+
+def test_a_tie_by_the_number_of_pairs() -> None:
+    """Alone, 7 to 0 discordant images are significant (p = 0.016); among six pairs they are not."""
+    models = {name: {0: right(100, range(wrong))} for name, wrong in zip("abcd", (0, 7, 7, 7), strict=True)}
+    pair = compare_models(models)[0]
+    assert pair.p_adjusted == pytest.approx(6 * 2 * 0.5**7)
+    assert excludes_zero(pair.interval)
+    assert (pair.verdict, pair.pairs) == (Verdict.TIED, 6)
+
+
+def test_two_seeds_give_no_verdict() -> None:
+    """Two seeds: the mean difference and both values, but neither interval, p-value nor verdict."""
+    pair = compare_models(
+        {"a": {0: right(100), 1: right(100)}, "b": {0: right(100, range(4)), 1: right(100, range(6))}}
+    )[0]
+    assert pair.difference == pytest.approx(0.05)
+    assert pair.differences == pytest.approx([0.04, 0.06])
+    assert (pair.interval, pair.p_value, pair.p_adjusted, pair.both_right) == (None,) * 4
+    assert pair.verdict is Verdict.TOO_FEW_SEEDS
+
+
+def test_three_seeds_speak_of_the_networks() -> None:
+    """Three seeds: a t-interval over the differences and no p-value."""
+    first = {seed: right(1_000) for seed in range(3)}
+    second = {seed: right(1_000, range(wrong)) for seed, wrong in enumerate((40, 42, 44))}
+    (pair,) = compare_models({"cnn": first, "dense": second})
+    assert pair.interval == pytest.approx(paired_t_interval([0.040, 0.042, 0.044], 0.95, 0))
+    assert (pair.verdict, pair.better, pair.p_value) == (Verdict.FIRST_BETTER, "cnn", None)
+
+
+def test_three_seeds_may_be_tied() -> None:
+    """Differences of both signs cannot tell two networks apart."""
+    first = {seed: right(1_000, range(wrong)) for seed, wrong in enumerate((10, 12, 14))}
+    second = {seed: right(1_000, range(wrong)) for seed, wrong in enumerate((12, 11, 13))}
+    (pair,) = compare_models({"a": first, "b": second})
+    assert pair.verdict is Verdict.TIED
+
+
+def test_a_mean_of_zero_is_zero() -> None:
+    """Differences of +3, -1 and -2 images of 10,000 leave no residue of floating point."""
+    first = {seed: right(10_000, range(wrong)) for seed, wrong in enumerate((0, 1, 2))}
+    second = {seed: right(10_000, range(wrong)) for seed, wrong in enumerate((3, 0, 0))}
+    (pair,) = compare_models({"a": first, "b": second})
+    assert pair.difference == 0.0
+
+
+def test_only_shared_seeds_count() -> None:
+    """A pair is compared over the seeds both have; without one there is no comparison."""
+    models = {
+        "a": {0: right(10), 1: right(10)},
+        "b": {1: right(10), 2: right(10)},
+        "c": {3: right(10)},
+    }
+    (pair,) = compare_models(models)
+    assert (pair.models, pair.seeds) == (("a", "b"), [1])
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 3, 5]))
+def test_interval_and_verdict_never_contradict_each_other(seed: int, seeds: int) -> None:
+    """A better network has an interval without zero; a tie has one only where Holm allows for more pairs."""
+    generator = np.random.default_rng(seed)
+    models = {
+        name: {s: generator.random(500) < 0.9 + 0.03 * quality for s in range(seeds)}
+        for quality, name in enumerate("abcd")
+    }
+    for pair in compare_models(models):
+        without_zero = excludes_zero(pair.interval)
+        if pair.better:
+            assert without_zero
+        elif without_zero:
+            assert (seeds, pair.pairs) == (1, 6)
+
+
+def test_more_pairs_widen_the_intervals_over_seeds() -> None:
+    """The same three seeds of the same two models: their interval widens with each model beside them."""
+    generator = np.random.default_rng(1)
+    models = {name: {s: generator.random(500) < 0.9 for s in range(3)} for name in "abcde"}
+    widths = []
+    for number in (2, 3, 4, 5):
+        low, high = compare_models({name: models[name] for name in list(models)[:number]})[0].interval
+        widths.append(high - low)
+    assert all(narrower < wider for narrower, wider in pairwise(widths))

@@ -1,0 +1,153 @@
+"""This run beside an earlier one."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from synthetic import make_data, make_header, make_run
+
+from tasks.comparison.compare import Header
+from tasks.comparison.previous import (
+    Earlier,
+    compare_with_previous,
+    find_previous,
+    read_right,
+    with_answers,
+)
+from tasks.evaluation.statistics import RightBySeed
+from tasks.results.enums import Change
+from tasks.results.file import read_results
+from tasks.results.run import Difference, Plan, PreviousRun
+
+DIGEST = "ab" * 32  # of the invented data
+
+
+def right(wrong: int) -> np.ndarray:
+    """Truth values of 1,000 images of which the first `wrong` are not recognised."""
+    return np.arange(1_000) >= wrong
+
+
+@pytest.fixture(scope="module")
+def header(tmp_path_factory: pytest.TempPathFactory) -> Header:
+    """What is known of a run of dense and cnn beside its trainings."""
+    prepared = make_data(tmp_path_factory.mktemp("data"), 100)
+    return make_header("1-now", prepared, ("dense", "cnn"), (0,), None)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An earlier run of dense alone."""
+    return make_run(tmp_path_factory.mktemp("earlier"), models=("dense",), test_images=100)
+
+
+def section(
+    header: Header, run: Path, before: dict[str, RightBySeed], now: dict[str, RightBySeed]
+) -> PreviousRun:
+    """This run beside the earlier one, given which images they recognised."""
+    earlier = Earlier(read_results(run), right=before)
+    return compare_with_previous(earlier, header.parameters, header.provenance, header.plans, now)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "change"),
+    [
+        (30, 10, Change.BETTER),
+        (10, 30, Change.WORSE),
+        (10, 13, Change.WITHIN_CHANCE),
+        (10, 10, Change.UNCHANGED),
+    ],
+)
+def test_changes(header: Header, run: Path, before: int, now: int, change: Change) -> None:
+    """20 mistakes of 1,000 are a change, three may be chance, and the same images are no change."""
+    (line,) = section(header, run, {"cnn": {0: right(before)}}, {"cnn": {0: right(now)}}).trainings
+    assert line.change is change
+
+
+def test_a_change_is_now_minus_before(header: Header, run: Path) -> None:
+    """20 mistakes fewer in 1,000: 2 points better, with interval and p-value."""
+    (line,) = section(header, run, {"cnn": {0: right(30)}}, {"cnn": {0: right(10)}}).trainings
+    assert (line.accuracy_before, line.accuracy_now, line.difference) == (0.97, 0.99, 0.02)
+    assert line.difference_ci95[0] < 0.02 < line.difference_ci95[1]
+    assert line.p_value == line.p_adjusted == pytest.approx(2 * 0.5**20)
+
+
+def test_many_lines_raise_no_more_false_alarms(header: Header, run: Path) -> None:
+    """Six images lost and none gained are a change alone (p = 0.03), not among two trainings."""
+    before = {"cnn": {0: right(10), 1: right(10)}}
+    now = {"cnn": {0: right(16), 1: right(10)}}
+    first, _ = section(header, run, before, now).trainings
+    assert (first.p_adjusted, first.change) == (0.0625, Change.WITHIN_CHANCE)
+
+
+def test_what_changed_is_listed(header: Header, run: Path) -> None:
+    """Parameters, plans and versions that differ are listed with both values; models and seeds are not."""
+    header.parameters["batch_size"] = 64
+    plan = Plan(epochs=5, learning_rate=0.001, learning_rate_schedule="constant")
+    provenance = header.provenance.model_copy(update={"versions": {"keras": "3.16.0"}, "python": "3.12.0"})
+    plans = {"dense": plan, "cnn": plan}
+    found = compare_with_previous(Earlier(read_results(run)), header.parameters, provenance, plans, {})
+    assert found.parameters_changed == [
+        Difference(name="batch_size", before="128", now="64"),
+        Difference(name="dense epochs", before="50", now="5"),
+    ]
+    changed = {each.name: (each.before, each.now) for each in found.versions_changed}
+    assert (changed["keras"], changed["python"]) == (("3.15.1", "3.16.0"), ("3.11.2", "3.12.0"))
+
+
+def test_nothing_in_common(header: Header, run: Path) -> None:
+    """Runs without a common model and seed have no lines."""
+    assert section(header, run, {"cnn": {0: right(1)}}, {"cnn": {1: right(1)}}).trainings == []
+
+
+def unclosed(path: Path) -> None:
+    """Flip the one bit that makes "(" of ")" in the header of an array."""
+    path.write_bytes(path.read_bytes().replace(b"(100,)", b"(100,("))
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, unclosed])
+def test_missing_predictions_are_noted_and_the_rest_is_read(tmp_path: Path, damage) -> None:
+    """A training whose npz is gone or damaged is named; the others are compared."""
+    run = make_run(tmp_path, models=("dense", "cnn"), test_images=100)
+    damage(run / "trainings" / "cnn-0.npz")
+    previous = with_answers(run, read_results(run))
+    assert list(previous.right) == ["dense"]
+    assert previous.unreadable == ["cnn with seed 0"]
+
+
+def test_failed_trainings_of_the_earlier_run_are_not_looked_for(tmp_path: Path) -> None:
+    """A training that failed then has no predictions to miss."""
+    run = make_run(tmp_path, models=("dense", "cnn"), missing=("cnn",), test_images=100)
+    previous = with_answers(run, read_results(run))
+    assert (list(previous.right), previous.unreadable) == (["dense"], [])
+
+
+def test_right_is_read_back(run: Path) -> None:
+    """What `evaluate` wrote about the test images agrees with the accuracy in results.json."""
+    (training,) = read_results(run).models["dense"].finished
+    assert read_right(run, "dense", 0).sum() == training.test.correct
+
+
+def test_the_previous_run(tmp_path: Path) -> None:
+    """The run before is the newest that succeeded, of the same deployment and with the same data."""
+    for name, missing in (("20260101-older", ()), ("20260102-newer", ()), ("20260103-failed", ("dense",))):
+        make_run(tmp_path, models=("dense",), missing=missing, test_images=100, name=name)
+    now = tmp_path / "runs" / "20260104-now"
+    found = find_previous(now, None, DIGEST)
+    assert found is not None
+    assert found.results.provenance.run == "20260102-newer"
+    assert find_previous(now, "nightly", DIGEST) is None
+    assert find_previous(now, None, "fashion") is None
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"status": "completed"}', "[" * 100_000, None])
+def test_damaged_results(tmp_path: Path, damage: str | None, caplog: pytest.LogCaptureFixture) -> None:
+    """Damaged results, were it a single digit, are passed over with a warning that names them."""
+    make_run(tmp_path, models=("dense",), test_images=100, name="20260101-sound")
+    path = make_run(tmp_path, models=("dense",), test_images=100, name="20260102-damaged") / "results.json"
+    path.write_text(path.read_text().replace("754.0", "755.0") if damage is None else damage)
+    with caplog.at_level(logging.WARNING):
+        found = find_previous(tmp_path / "runs" / "20260103-now", None, DIGEST)
+    assert found is not None
+    assert found.results.provenance.run == "20260101-sound"
+    assert "20260102-damaged" in caplog.text
