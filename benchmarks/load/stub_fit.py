@@ -1,7 +1,7 @@
 """The training process of `training.fit` without TensorFlow: all that surrounds the computation, at its real cost.
 
-Started by `benchmarks/sweep.py` in its place. Lock, messages, checkpoints, record and files are its own, as large as
-the dense network's; the numbers in them are noise.
+Started by sweep.py in its place. Lock, messages, checkpoints, record and files are its own, as large as the dense
+network's; the numbers in them are noise.
 """
 
 import sys
