@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.futures import wait
 from prefect.runtime import deployment, flow_run
@@ -141,7 +141,7 @@ def mnist_pipeline(
         failures(branches),
         Limits(min_test_accuracy, max_accuracy_drop),
     )
-    layout.point_latest_at(run_folder)
+    layout.point_latest_at(run_folder, get_run_logger().warning)
     path = report(str(run_folder))
     results = read_results(run_folder)
     ended = Completed if results.status is Status.COMPLETED else Failed
@@ -151,4 +151,4 @@ def mnist_pipeline(
 if __name__ == "__main__":
     from flows.cli.pipeline_command import main
 
-    main()
+    main(mnist_pipeline)

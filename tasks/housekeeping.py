@@ -20,7 +20,8 @@ from typing import Any
 
 from tasks import files
 from tasks.errors import UserError, explain
-from tasks.layout import ARTIFACTS, RUN_FILES, TRAINING_FILES, Artifacts, foreign_files, is_run, is_training
+from tasks.layout import ARTIFACTS, Artifacts
+from tasks.ownership import RUN_FILES, TRAINING_FILES, foreign_files, is_run, is_training
 
 
 @dataclass(frozen=True)

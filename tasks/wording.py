@@ -1,5 +1,6 @@
 """Numbers as words: the few forms in which sentences show shares, differences and lists."""
 
+import math
 from collections.abc import Sequence
 
 Interval = Sequence[float]
@@ -23,6 +24,13 @@ def points(difference: float) -> str:
 def span(interval: Interval) -> str:
     """An interval of shares or differences in percent or points: "0.90 to 1.50"."""
     return f"{points(interval[0])} to {points(interval[1])}"
+
+
+def probability(value: float | None) -> str:
+    """Return a probability in percent, never rounded up to certainty."""
+    if value is None or not math.isfinite(value):
+        return "unknown"
+    return "> 99.99 %" if value > 0.9999 else f"{100 * value:.2f} %"
 
 
 def and_list(names: Sequence[str]) -> str:

@@ -189,7 +189,7 @@ def test_bad_flags(
     """A flag outside its limits is one line that says what was expected, and exit code 2."""
     monkeypatch.setattr(sys, "argv", ["mnist_pipeline.py", *flags.split()])
     with pytest.raises(SystemExit) as stopped:
-        pipeline_command.main()
+        pipeline_command.main(mnist_pipeline)
     assert stopped.value.code == 2
     message = capsys.readouterr().err
     assert len(message.splitlines()) <= 2
@@ -212,8 +212,8 @@ def test_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
     """--help names every parameter of the flow and what it means."""
     monkeypatch.setattr(sys, "argv", ["mnist_pipeline.py", "--help"])
     with pytest.raises(SystemExit) as stopped:
-        pipeline_command.main()
+        pipeline_command.main(mnist_pipeline)
     assert stopped.value.code in (0, None)
     text = capsys.readouterr().out
-    for name in pipeline_command.signature().parameters:
+    for name in pipeline_command.signature(mnist_pipeline).parameters:
         assert "--" + name.replace("_", "-") in text

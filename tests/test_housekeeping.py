@@ -10,7 +10,8 @@ import pytest
 
 from tasks import files, housekeeping
 from tasks.errors import UserError
-from tasks.layout import MARKER, held_until_the_end, start_run
+from tasks.layout import held_until_the_end, start_run
+from tasks.ownership import MARKER
 from tasks.sealed import write_record
 
 

@@ -28,10 +28,11 @@ SHORT = ("--models", "dense", "--train-samples", "500", "--epochs", "2")
 # No learning rate that the flow takes makes a loss infinite (10 does not), so here it takes any.
 DIVERGES = """
 import sys
-from flows import command_line
-command_line.mnist_pipeline = command_line.mnist_pipeline.with_options(validate_parameters=False)
+from flows.cli import pipeline_command
+from flows.mnist_pipeline import mnist_pipeline
+flow = mnist_pipeline.with_options(validate_parameters=False)
 parameters = {"models": ["cnn"], "train_samples": 500, "epochs": 5, "learning_rate": 1e30}
-state = command_line.run({**parameters, "artifacts_dir": sys.argv[1]}, None, None)
+state = pipeline_command.run(flow, {**parameters, "artifacts_dir": sys.argv[1]}, None, None)
 sys.exit(not state.is_completed())
 """
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a disk")

@@ -11,8 +11,8 @@ from prefect.client.schemas.objects import State
 from flows.cli.script import RUN_FAILED, prefect_server, reason, run_script
 from flows.recognize_digit import recognize_digit
 from tasks.errors import UserError
-from tasks.recognition.recognize import read_answers
-from tasks.recognition.show import SEEN, for_programs, sentence, terminal_table
+from tasks.recognition.answers import read_answers
+from tasks.recognition.show import SEEN, for_programs, introduction, sentence, terminal_table
 
 
 def command(
@@ -25,7 +25,7 @@ def command(
 
     Args:
         images: PNG or JPEG files, each a photo, scan or drawing of one digit, dark on light or light on dark.
-        run: the folder of the run whose networks are asked; by default the latest.
+        run: the folder of the run to ask; by default the completed run that is best on validation images.
         as_json: print a list with one object for each picture instead of a table.
         artifacts_dir: where runs and answers are kept; by default `artifacts` in the project.
     """
@@ -42,13 +42,17 @@ def command(
 
 
 def show(path: str, as_json: bool) -> None:
-    """Print the answers in the file `path`, and on stderr why pictures were refused."""
-    answers = read_answers(path)
+    """Print the answers in the file `path`, and on stderr why pictures were refused.
+
+    First comes whose answers they are; on stderr where JSON is printed, so that stdout holds nothing else.
+    """
+    found = read_answers(Path(path))
+    print(introduction(found.asked), file=sys.stderr if as_json else sys.stdout)
     if as_json:
-        print(json.dumps(for_programs(answers), indent=1))
-    for answer in answers:
-        line = f"{answer['file']}: {sentence(answer)}"
-        if "error" in answer:
+        print(json.dumps(for_programs(found.pictures), indent=1))
+    for answer in found.pictures:
+        line = f"{answer.file}: {sentence(answer)}"
+        if answer.error is not None:
             print(line, file=sys.stderr)
         elif not as_json:
             print(line, *terminal_table(answer), sep="\n")

@@ -1,14 +1,14 @@
-"""The folder of a run: one for each, `latest`, and the run before."""
+"""The artifacts folder: whose it is, one folder for each run, `latest`."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tasks import files, layout
 from tasks.errors import UserError
-from tasks.layout import MARKER
+from tasks.ownership import MARKER
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
 
@@ -54,7 +54,7 @@ def test_folder_of_others(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"holds other things \(letter.txt\).*--artifacts-dir"):
         layout.claimed(str(others))
     assert [path.name for path in others.iterdir()] == ["letter.txt"]
-    make_results(old, "20260101T000000Z-mnist-dense")
+    files.write_json(old / "runs" / "20260101T000000Z-mnist-dense" / "results.json", {"schema_version": 1})
     (old / "notes.txt").write_text("beside the runs of an earlier version")
     for folder in (tmp_path / "new", tmp_path / "new", old):
         assert layout.claimed(str(folder)) == folder
@@ -73,20 +73,37 @@ def test_latest(tmp_path: Path) -> None:
     (tmp_path / ".mnist-pipeline-latest.tmp").symlink_to("nowhere")
     for name in ("first", "second"):
         folder = layout.start_run(tmp_path, name, NOON)
-        layout.point_latest_at(folder)
+        layout.point_latest_at(folder, pytest.fail)
         assert (tmp_path / "latest").resolve() == folder.resolve()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "runs"]
 
 
-def make_results(artifacts: Path, name: str, **changed: Any) -> Path:
-    """Write the results.json of a run as `compare` would."""
-    results = {
-        "schema_version": 1,
-        "status": "completed",
-        "provenance": {"deployment": None},
-        "dataset": {"digest": "mnist"},
-        **changed,
-    }
-    path = artifacts / "runs" / name / "results.json"
-    files.write_json(path, {**results, "digest": files.digest_of(results)})
-    return path
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch])
+def test_latest_of_somebody_else(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """A folder or file called `latest` is not this program's: it stays, with a warning, and the run goes on."""
+    make(tmp_path / "latest")
+    warnings: list[str] = []
+    layout.point_latest_at(layout.start_run(tmp_path, "run", NOON), warnings.append)
+    assert not (tmp_path / "latest").is_symlink()
+    [warning] = warnings
+    assert f"{tmp_path / 'latest'} is no link" in warning
+
+
+def test_latest_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system without links costs `latest`, not the run."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    warnings: list[str] = []
+    layout.point_latest_at(layout.start_run(tmp_path, "run", NOON), warnings.append)
+    assert len(warnings) == 1
+
+
+def test_artifacts_of_a_run(tmp_path: Path) -> None:
+    """The artifacts folder of a run is found from its folder and from the link to it."""
+    folder = layout.start_run(tmp_path, "run", NOON)
+    layout.point_latest_at(folder, pytest.fail)
+    assert layout.Artifacts.of_run(folder) == layout.Artifacts.of_run(tmp_path / "latest")
+    assert layout.Artifacts.of_run(folder).root == tmp_path.resolve()

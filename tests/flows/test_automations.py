@@ -45,7 +45,7 @@ def receiver() -> Iterator[tuple[str, "queue.Queue[dict[str, str]]"]]:
 def test_notification(operation: Operation, receiver: tuple[str, "queue.Queue[dict[str, str]]"]) -> None:
     """Two calls of the command leave each automation once; a failed run is told with its name and address."""
     address, received = receiver
-    command = (sys.executable, "-m", "flows.automations", "--webhook", address)
+    command = (sys.executable, "-m", "flows.cli.automations", "--webhook", address)
     outputs = [operation.run(*command).stdout for _ in range(2)]
     assert [output.count("created: ") for output in outputs] == [2, 0]
     assert [output.count("updated: ") for output in outputs] == [0, 2]

@@ -16,6 +16,7 @@ import pytest
 from test_flow import DEADLINE, SCRIPT, artifacts, environment, latest_results, pipeline, process_of
 
 from flows.cli import dask_runner, pipeline_command
+from flows.mnist_pipeline import mnist_pipeline
 from tasks.errors import UserError
 from tasks.training.process import stopping
 
@@ -134,7 +135,7 @@ def test_dask_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_parallel_with_an_address(tmp_path: Path) -> None:
     """--parallel is for this machine; with a scheduler's address it is refused, not ignored."""
     with pytest.raises(UserError, match="--parallel does not go with"):
-        pipeline_command.run({"artifacts_dir": str(tmp_path)}, 2, "tcp://127.0.0.1:9")
+        pipeline_command.run(mnist_pipeline, {"artifacts_dir": str(tmp_path)}, 2, "tcp://127.0.0.1:9")
 
 
 def test_scheduler_without_workers(tmp_path: Path) -> None:
