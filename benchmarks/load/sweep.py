@@ -1,18 +1,16 @@
 """How far one machine goes with many trainings: what a training costs beside the fitting.
 
-    python benchmarks/sweep.py [--trainings 1000] [--parallel 1] [--dataset artifacts/data/mnist.npz]
+    python -m benchmarks.load.sweep [--trainings 1000] [--parallel 1]
 
-Runs the flow with that many trainings, in which only the fitting and TensorFlow's import are replaced
-(`benchmarks/stub_fit.py`). Process, lock, key, messages, checkpoints, record, evaluation, report and Prefect are
-real. Prints what it measured and adds it to benchmarks/results/sweep.json.
+Runs the flow with that many trainings, in which only the fitting and TensorFlow's import are replaced (stub_fit.py).
+Process, lock, key, messages, checkpoints, record, evaluation, report and Prefect are real. Prints what it measured
+and adds it to benchmarks/load/sweep.json.
 """
 
-import argparse
 import contextlib
 import io
 import json
 import os
-import platform
 import resource
 import shutil
 import subprocess
@@ -20,19 +18,25 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "benchmarks" / "results" / "sweep.json"
+import psutil
+
+from benchmarks import common
+from tasks.files import read_json, write_json
+
+RESULTS = Path(__file__).with_name("sweep.json")
 
 
 def start_stub(folder: Path, data_path: str, refresh: bool) -> subprocess.Popen[str]:
     """Start the stub as `tasks.training.process.start` starts a training."""
     with (folder / "log.txt").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, str(ROOT / "benchmarks" / "stub_fit.py"), str(folder), data_path],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            [sys.executable, "-m", "benchmarks.load.stub_fit", str(folder), data_path],
+            cwd=common.PROJECT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -49,8 +53,6 @@ class ServerWatch(threading.Thread):
         self.peak_bytes, self.cpu_seconds = 0, 0.0
 
     def run(self) -> None:
-        import psutil
-
         while True:
             for process in psutil.Process().children(recursive=True):
                 with contextlib.suppress(psutil.Error):
@@ -61,41 +63,50 @@ class ServerWatch(threading.Thread):
             time.sleep(2)
 
 
-def moment(path: Path) -> float:
-    """When a file was written."""
-    return path.stat().st_mtime
+def written(paths: Iterable[Path]) -> list[float]:
+    """Return when the files were written, in order."""
+    return sorted(path.stat().st_mtime for path in paths)
 
 
-def measure(trainings: int, parallel: int, dataset: Path, artifacts: Path) -> dict[str, Any]:
+def megabytes(paths: Iterable[Path]) -> float:
+    """Return the size of all these files."""
+    return sum(path.stat().st_size for path in paths if path.is_file()) / 1e6
+
+
+def processor_seconds(whose: int) -> float:
+    """Return what this process (RUSAGE_SELF) or its ended children (RUSAGE_CHILDREN) used."""
+    used = resource.getrusage(whose)
+    return used.ru_utime + used.ru_stime
+
+
+def measure(trainings: int, parallel: int, artifacts: Path) -> dict[str, Any]:
     """Run the flow and return what it cost."""
     from flows.cli.pipeline_command import command
-    from tasks import files
-    from tasks.training import train
+    from flows.mnist_pipeline import mnist_pipeline
 
-    train.start = start_stub  # type: ignore[attr-defined]
     (artifacts / "data").mkdir(parents=True)
-    shutil.copy(dataset, artifacts / "data" / "mnist.npz")
+    shutil.copy(common.mnist(), artifacts / "data" / "mnist.npz")
     watch = ServerWatch()
     watch.start()
-    flags = {
-        "models": ["dense", "cnn"],
-        "seeds": list(range(trainings // 2)),
-        "epochs": 20,
-        "train_samples": 5000,
-        "artifacts_dir": str(artifacts),
-        "parallel": parallel,
-    }
     before = time.time()
-    with contextlib.redirect_stdout(io.StringIO()):
-        exit_code = command(**flags)
+    with contextlib.redirect_stdout(io.StringIO()), mock.patch("tasks.training.train.start", start_stub):
+        exit_code = command(
+            mnist_pipeline,
+            models=["dense", "cnn"],
+            seeds=list(range(trainings // 2)),
+            epochs=20,
+            train_samples=5000,
+            artifacts_dir=str(artifacts),
+            parallel=parallel,
+        )
     ended = time.time()
 
     run = (artifacts / "latest").resolve()
-    specified = sorted(map(moment, artifacts.glob("trainings/*/spec.json")))
-    trained = sorted(map(moment, artifacts.glob("trainings/*/train.json")))
-    evaluated = sorted(map(moment, run.glob("trainings/*.json")))
-    results, report = run / "results.json", run / "report.md"
-    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    results, report, page = (run / name for name in ("results.json", "report.md", "report.html"))
+    specified = written(artifacts.glob("trainings/*/spec.json"))
+    trained = written(artifacts.glob("trainings/*/training.json"))
+    evaluated = written(run.glob("trainings/*.json"))
+    summarised, shown = written([results])[0], written([page])[0]
     return {
         "trainings": trainings,
         "trainings_at_a_time": parallel,
@@ -107,65 +118,39 @@ def measure(trainings: int, parallel: int, dataset: Path, artifacts: Path) -> di
             "trainings": trained[-1] - specified[0],
             "evaluations that were left": evaluated[-1] - trained[-1],
             "trainings and evaluations, each": (evaluated[-1] - specified[0]) / len(evaluated),
-            "last evaluation until results.json": moment(results) - evaluated[-1],
-            "report, figures": moment(run / "report.html") - moment(results),
-            "Prefect artifacts, history, end": ended - moment(run / "report.html"),
+            "last evaluation until results.json": summarised - evaluated[-1],
+            "report, figures": shown - summarised,
+            "Prefect artifacts, history, end": ended - shown,
         },
         "processor_seconds_per_training": {
-            "flow process": (own.ru_utime + own.ru_stime) / trainings,
+            "flow process": processor_seconds(resource.RUSAGE_SELF) / trainings,
             "Prefect server": watch.cpu_seconds / trainings,
-            "training processes": (children.ru_utime + children.ru_stime) / trainings,
+            "training processes": processor_seconds(resource.RUSAGE_CHILDREN) / trainings,
         },
         "megabytes": {
-            "flow process, peak": own.ru_maxrss / 1e3,
+            "flow process, peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
             "Prefect server, peak": watch.peak_bytes / 1e6,
-            "results.json": results.stat().st_size / 1e6,
-            "report.md": report.stat().st_size / 1e6,
-            "report.html": (run / "report.html").stat().st_size / 1e6,
-            "Prefect database": sum(f.stat().st_size for f in Path(os.environ["PREFECT_HOME"]).glob("*.db*"))
-            / 1e6,
-            "store per training": sum(
-                f.stat().st_size for f in artifacts.glob("trainings/*/*") if f.is_file()
-            )
-            / 1e6
-            / trainings,
+            **{path.name: megabytes([path]) for path in (results, report, page)},
+            "Prefect database": megabytes(Path(os.environ["PREFECT_HOME"]).glob("*.db*")),
+            "store per training": megabytes(artifacts.glob("trainings/*/*")) / trainings,
         },
-        "machine": {
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            "load_at_end": os.getloadavg()[1],
-        },
-        "date": time.strftime("%Y-%m-%d", time.gmtime()),
-        "commit": files.read_json(results)["provenance"]["commit"],
+        **common.circumstances(),
+        "commit": read_json(results)["provenance"]["commit"],
     }
 
 
-def main() -> None:
+def main(*, trainings: int = 1000, parallel: int = 1) -> None:
     """Measure in folders that are removed afterwards; keep the numbers."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--trainings", type=int, default=1000)
-    parser.add_argument("--parallel", type=int, default=1)
-    parser.add_argument("--dataset", type=Path, default=ROOT / "artifacts" / "data" / "mnist.npz")
-    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mnist-pipeline-sweep-") as folder:
-        os.environ["PREFECT_HOME"] = str(Path(folder) / "prefect")
+        os.environ["PREFECT_HOME"] = str(Path(folder, "prefect"))  # read when Prefect is imported
         os.environ.pop("PREFECT_API_URL", None)
-        measured = measure(
-            arguments.trainings, arguments.parallel, arguments.dataset, Path(folder) / "artifacts"
-        )
-    from tasks import files
-
-    for group in ("seconds", "processor_seconds_per_training", "megabytes", "machine"):
-        measured[group] = {
-            name: round(value, 3) if isinstance(value, float) else value
-            for name, value in measured[group].items()
-        }
-    kept = files.read_json(RESULTS) if RESULTS.exists() else []
-    this = (measured["trainings"], measured["trainings_at_a_time"])
-    others = [entry for entry in kept if (entry["trainings"], entry["trainings_at_a_time"]) != this]
-    files.write_json(RESULTS, sorted([*others, measured], key=lambda entry: entry["trainings"]))
+        measured = measure(trainings, parallel, Path(folder, "artifacts"))
+    measured = json.loads(json.dumps(measured), parse_float=lambda text: round(float(text), 3))
+    kept = {(entry["trainings"], entry["trainings_at_a_time"]): entry for entry in read_json(RESULTS)}
+    kept[trainings, parallel] = measured
+    write_json(RESULTS, sorted(kept.values(), key=lambda entry: entry["trainings"]))
     print(json.dumps(measured, indent=1))
 
 
 if __name__ == "__main__":
-    main()
+    common.run(main)

@@ -15,9 +15,9 @@ from tasks import files
 from tasks.data.arrays import content_digest, read_npz
 from tasks.data.download import Dataset
 from tasks.data.prepare import prepare
-from tasks.training import specification
-from tasks.training import train as trainings
 from tasks.training.process import start
+from tasks.training.specification import specifications
+from tasks.training.train import THREADS
 
 
 def train(name: str, epochs: int, train_samples: int, precision: str) -> dict[str, Any]:
@@ -26,20 +26,20 @@ def train(name: str, epochs: int, train_samples: int, precision: str) -> dict[st
     with tempfile.TemporaryDirectory(prefix="mnist-pipeline-benchmark-") as kept:
         dataset = Dataset("mnist", str(path), content_digest(read_npz(path, str(path))), "benchmark", True)
         prepared = prepare(dataset, 0.1, train_samples, Path(kept), lambda text: None)
-        spec = specification.specification(
-            name,
-            0,
+        [specification] = specifications(
+            [name],
+            [0],
             prepared.digest,
             epochs=epochs,
             batch_size=128,
-            learning_rate=0.001,
+            learning_rate=None,
             pixel_scaling="unit",
             precision=precision,
-            threads=trainings.THREADS,
+            threads=THREADS,
         )
-        folder = specification.training_folder(Path(kept), spec)
+        folder = specification.folder(Path(kept))
         folder.mkdir(parents=True)
-        files.write_json(folder / "spec.json", spec)
+        files.write_json(folder / "spec.json", specification.to_json())
         process = start(folder, prepared.path, refresh=False)
         assert process.stdin is not None
         assert process.stdout is not None
