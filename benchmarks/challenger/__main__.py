@@ -3,8 +3,8 @@
     python -m benchmarks.challenger [--seeds 0 1 2] [--epochs 10] [--precision float32]
 
 Trains on the first half of MNIST's training images and validates on the other: five times the usual validation
-images show smaller differences. Test images are not read. A training that is in benchmarks/challenger/challenger.json
-is not done again. Prints the table of docs/challenger.md.
+images show smaller differences. Test images are not read. A training that is in challenger.json beside this file is
+not done again. Prints the table of docs/challenger.md.
 """
 
 import gc

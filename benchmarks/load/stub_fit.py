@@ -1,4 +1,4 @@
-"""The training process of `tasks.training.fit` without TensorFlow: all that surrounds the computation, at real cost.
+"""The training process without TensorFlow: all that surrounds the computation of `tasks.training.fit`, at real cost.
 
 Started by sweep.py in its place. Lock, messages, checkpoints, record and files are its own, as large as the dense
 network's; the numbers in them are noise. This file stands for `tasks.training.loop`, whose names it has.

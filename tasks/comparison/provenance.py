@@ -19,7 +19,7 @@ from tasks.errors import explain
 from tasks.files import atomic_write
 from tasks.layout import PROJECT, Artifacts
 from tasks.results.enums import Step
-from tasks.results.run import Dataset, Failure, Provenance
+from tasks.results.run import Dataset, Failure, Plan, Provenance
 from tasks.training.specification import Specification
 from tasks.training.train import THREADS, trainings_at_a_time
 
