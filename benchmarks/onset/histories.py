@@ -1,29 +1,28 @@
 """Make the real histories on which the onset rule is tuned and tested: the dense network, seeds, settings.
 
-    python benchmarks/onset_histories.py [SETTING ...]
+    python -m benchmarks.onset.histories [SETTING ...]
 
 Reads artifacts/data/mnist.npz, trains eight seeds at a time in one compiled TensorFlow function (each seed has its
 own initial weights, order of images and dropout; the arithmetic is that of Keras's Adam), and keeps the NLL of
 validation and of a training sample of the same size, in inference mode and without penalty, after each epoch.
-Each setting goes to artifacts/onset_histories/SETTING.npz; tests/evaluation/histories/onset_histories.npz gathers them all.
-About 40 minutes on one core.
+Each setting goes to artifacts/onset_histories/SETTING.npz; tests/evaluation/histories/onset_histories.npz gathers
+them all. About 40 minutes on one core.
 """
 
 import os
-import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
 
-ROOT = Path(__file__).resolve().parents[1]
-FOLDER = ROOT / "artifacts" / "onset_histories"
-GATHERED = ROOT / "tests" / "evaluation" / "histories" / "onset_histories.npz"
-VALIDATION = 6_000  # the last tenth, as in the pipeline
+from benchmarks.common import FITTED, PROJECT, mnist, run
+
+FOLDER = PROJECT / "artifacts" / "onset_histories"
+GATHERED = PROJECT / "tests" / "evaluation" / "histories" / "onset_histories.npz"
+SAMPLE = 6_000  # training images whose NLL is measured; as many as for validation, the last tenth
 BATCH = 128
 TOGETHER = 8  # networks in one function; more do not fit the processor's cache; divides every number of seeds
 SHAPES = [(784, 64), (64,), (64, 16), (16,), (16, 10), (10,)]
@@ -35,7 +34,7 @@ class Setting:
 
     seeds: int = 24
     epochs: int = 50
-    images: int = 54_000
+    images: int = FITTED
     pixel_scale: float = 255.0
     learning_rate: float = 1e-3
     l2: float = 0.0
@@ -60,17 +59,12 @@ SETTINGS = {
 
 def load(setting: Setting) -> tuple[tf.Tensor, ...]:
     """Training images and labels, then those of validation, then those of the training sample."""
-    with np.load(ROOT / "artifacts" / "data" / "mnist.npz") as data:
+    with np.load(mnist()) as data:
         images = data["x_train"].reshape(60_000, 784).astype(np.float32) / np.float32(setting.pixel_scale)
         labels = data["y_train"].astype(np.int32)
-    fitted = len(images) - VALIDATION
-    chosen = np.random.default_rng(0).permutation(fitted)[: setting.images]
-    sample = chosen[:VALIDATION]
-    return tuple(
-        tf.constant(part)
-        for rows in (chosen, slice(fitted, None), sample)
-        for part in (images[rows], labels[rows])
-    )
+    chosen = np.random.default_rng(0).permutation(FITTED)[: setting.images]
+    parts = (chosen, slice(FITTED, None), chosen[:SAMPLE])
+    return tuple(tf.constant(values[rows]) for rows in parts for values in (images, labels))
 
 
 def forward(weights: list, activations: tf.Tensor, dropout: float, seed: tf.Tensor | None) -> tf.Tensor:
@@ -105,9 +99,8 @@ def train(setting: Setting) -> tuple[np.ndarray, np.ndarray]:
         with tf.GradientTape() as tape:
             logits = forward(weights, images, setting.dropout, tf.stack([dropout_seed, 2 * step]))
             nll = tf.nn.sparse_softmax_cross_entropy_with_logits(truth, logits) * present
-            loss = tf.reduce_sum(nll) / tf.reduce_sum(
-                present[0]
-            )  # sums over the networks, which do not interact
+            # a sum over the networks, which do not interact
+            loss = tf.reduce_sum(nll) / tf.reduce_sum(present[0])
             loss += setting.l2 * sum(tf.reduce_sum(w * w) for w in weights[::2])
         t = tf.cast(step, tf.float32)
         rate = setting.learning_rate * tf.sqrt(1 - 0.999**t) / (1 - 0.9**t)
@@ -134,9 +127,7 @@ def train(setting: Setting) -> tuple[np.ndarray, np.ndarray]:
             order = np.full((TOGETHER, batches * BATCH), -1, np.int32)
             order[:, : setting.images] = [generator.permutation(setting.images) for generator in generators]
             fit_epoch(tf.constant(order))
-            curves.append(
-                [mean_nll(x_validation, y_validation).numpy(), mean_nll(x_sample, y_sample).numpy()]
-            )
+            curves.append([mean_nll(x_validation, y_validation), mean_nll(x_sample, y_sample)])
     # (groups * epochs, 2, together) -> (2, seeds, epochs)
     stacked = np.array(curves, np.float32).reshape(-1, setting.epochs, 2, TOGETHER)
     validation, sample = stacked.transpose(2, 0, 3, 1).reshape(2, setting.seeds, setting.epochs)
@@ -151,26 +142,23 @@ def initial(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarra
     return generator.uniform(-limit, limit, shape).astype(np.float32)
 
 
-def main() -> None:
+def main(*names: str) -> None:
+    """Train these settings, by default all; gather what there is."""
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for name in sys.argv[1:] or SETTINGS:
+    for name in names or SETTINGS:
         setting, started = SETTINGS[name], time.process_time()
         validation, sample = train(setting)
         np.savez_compressed(FOLDER / f"{name}.npz", validation=validation, train=sample)
-        print(
-            f"{name}: {validation.shape}, {time.process_time() - started:.0f} s of processor time", flush=True
-        )
-    gathered = {
-        f"{name}_{curve}": values
-        for name in SETTINGS
-        if (FOLDER / f"{name}.npz").exists()
-        for curve, values in np.load(FOLDER / f"{name}.npz").items()
-    }
-    GATHERED.parent.mkdir(exist_ok=True)
-    np.savez_compressed(GATHERED, **gathered)
+        seconds = time.process_time() - started
+        print(f"{name}: {validation.shape}, {seconds:.0f} s of processor time", flush=True)
+    made = [name for name in SETTINGS if (FOLDER / f"{name}.npz").exists()]
+    curves = {name: np.load(FOLDER / f"{name}.npz") for name in made}
+    np.savez_compressed(
+        GATHERED, **{f"{name}_{of}": curves[name][of] for name in made for of in curves[name]}
+    )
 
 
 if __name__ == "__main__":
-    main()
+    run(main)
