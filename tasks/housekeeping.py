@@ -14,8 +14,8 @@ import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 from tasks.command_line import RUN_FAILED, run_command
 from tasks.errors import UserError, explain
@@ -24,18 +24,8 @@ from tasks.layout import ARTIFACTS, Artifacts
 from tasks.ownership import RUN_FILES, TRAINING_FILES, foreign_files, is_run, is_training
 from tasks.wording import counted
 
+State = Literal["complete", "partial", "in use", "data", "running", "stopped"]
 SAFE_HOURS = 1  # prepared data of the last hour may be those of a run that is about to begin
-
-
-class State(StrEnum):
-    """What something kept is: a training, a file of prepared data, or a run without results."""
-
-    COMPLETE = "complete"
-    PARTIAL = "partial"
-    IN_USE = "in use"
-    DATA = "data"
-    RUNNING = "running"
-    STOPPED = "stopped"
 
 
 @dataclass(frozen=True)
@@ -68,12 +58,12 @@ class Kept:
     @property
     def busy(self) -> bool:
         """Whether a run goes on with it."""
-        return self.state in (State.RUNNING, State.IN_USE)
+        return self.state in ("running", "in use")
 
     @property
     def unused(self) -> bool:
         """Whether nobody needs it."""
-        new_data = self.state is State.DATA and self.hours < SAFE_HOURS
+        new_data = self.state == "data" and self.hours < SAFE_HOURS
         return not (self.runs or self.busy or new_data)
 
 
@@ -128,13 +118,13 @@ def kept_in(artifacts: Artifacts) -> list[Kept]:
     referring = references(artifacts)
     kept = []
     for folder in filter(is_training, sorted(artifacts.trainings.glob("*/"))):
-        done = State.COMPLETE if (folder / "training.json").exists() else State.PARTIAL
-        kept.append(Kept(folder, State.IN_USE if in_use(folder) else done, referring.get(folder.name, [])))
+        done: State = "complete" if (folder / "training.json").exists() else "partial"
+        kept.append(Kept(folder, "in use" if in_use(folder) else done, referring.get(folder.name, [])))
     for file in filter(is_prepared, sorted(artifacts.data.glob("prepared-*.npz"))):
-        kept.append(Kept(file, State.DATA, referring.get(file.name, [])))
+        kept.append(Kept(file, "data", referring.get(file.name, [])))
     for run in filter(is_run, sorted(artifacts.runs.glob("*/"))):
         if not any((run / name).exists() for name in ("results.json", "report.md")):
-            kept.append(Kept(run, State.RUNNING if in_use(run) else State.STOPPED, []))
+            kept.append(Kept(run, "running" if in_use(run) else "stopped", []))
     return kept
 
 
@@ -200,8 +190,8 @@ def keep_house(artifacts: Artifacts, prune: bool) -> None:
         print(f"Left, not made by this program: {path.relative_to(artifacts.root)}")
     done = "Removed" if prune else "--prune removes"
     print(f"{done} {len(sizes)} of {len(everything)}, {sum(sizes.values()) / 1e6:.1f} MB.")
-    if damaged := list(artifacts.damaged.glob("*")):
-        print(f"{len(damaged)} damaged files were set aside in {artifacts.damaged}.")
+    if damaged := list(artifacts.root.glob("damaged/*")):
+        print(f"{len(damaged)} damaged files were set aside in {damaged[0].parent}.")
 
 
 def command(*, artifacts_dir: Path = ARTIFACTS, prune: bool = False) -> int:

@@ -16,22 +16,13 @@ from tasks.errors import UserError, writing_to
 from tasks.files import digest_of, lock, remove_temporary_files
 
 # What `content_digest` makes of MNIST: type, shape and SHA-256 of the bytes of each array.
-MNIST_DIGEST = digest_of(
-    {
-        "x_train": [
-            "|u1",
-            [60000, 28, 28],
-            "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
-        ],
-        "y_train": ["|u1", [60000], "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13"],
-        "x_test": [
-            "|u1",
-            [10000, 28, 28],
-            "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
-        ],
-        "y_test": ["|u1", [10000], "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5"],
-    }
-)
+MNIST = {
+    "x_train": ["|u1", [60000, 28, 28], "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757"],
+    "y_train": ["|u1", [60000], "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13"],
+    "x_test": ["|u1", [10000, 28, 28], "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161"],
+    "y_test": ["|u1", [10000], "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5"],
+}
+MNIST_DIGEST = digest_of(MNIST)
 
 
 @dataclass(frozen=True)

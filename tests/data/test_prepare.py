@@ -262,11 +262,3 @@ def test_mnist_is_split_as_in_the_tutorial(mnist: Path) -> None:
     )
     assert sum(class_counts(parts["y_train"])) == 54000
     assert arrays["y_train"][1] == 0
-
-
-def test_a_thousand_images_of_mnist_keep_its_proportions(mnist: Path) -> None:
-    """No class is off by more than two images of a thousand."""
-    arrays = read_npz(mnist, "mnist")
-    expected = np.array(class_counts(arrays["y_train"][:54000])) / 54
-    found = np.array(class_counts(split(arrays, 0.1, 1000)["y_train"]))
-    assert np.abs(found - expected).max() <= 2

@@ -104,12 +104,11 @@ def test_networks_of_a_run(tmp_path: Path, example: Results) -> None:
             "dense": [training(example, 0, 0.97, 0.1), training(example, 1, 0.98, 0.1)],
             "cnn": [training(example, 0, 0.99, 0.2), FailedTraining(seed=2, error="killed")],
             "other": [training(example, 0, 0.99, 0.1)],
-            "without_nll": [training(example, 0, 0.99, None)],
             "gone": [training(example, 0, 0.1, None, diverged=True)],
         },
     )
     networks = networks_of(run)
-    assert [network.name for network in networks] == ["dense", "cnn", "other", "without_nll"]
+    assert [network.name for network in networks] == ["dense", "cnn", "other"]
     assert networks[0].folders == [str(tmp_path / "trainings" / f"some-{seed}") for seed in (0, 1)]
     assert networks[0].validation_accuracy == pytest.approx(0.975)
     assert len(networks[1].folders) == 1
