@@ -33,8 +33,7 @@ class Evaluation:
 
     model: str
     seed: int
-    # json: an EvaluatedTraining. Beside it an npz of the same name: predicted (n,) uint8, right (n,) bool on
-    # test; mistakes (k, 28, 28) uint8
+    # json: an EvaluatedTraining. Beside it an npz of the same name: right (n,) bool on test; mistakes (k, 28, 28) uint8
     path: str
 
 
@@ -163,15 +162,10 @@ def evaluate(training: Training, prepared: PreparedData, run_folder: str) -> Eva
         is_mnist=prepared.dataset.is_mnist,
     )
     path = Path(run_folder) / "trainings" / f"{training.model}-{training.seed}.json"
-    predicted = predicted_labels(predictions["final_test"])
+    right = predicted_labels(predictions["final_test"]) == test_labels
     mistakes = np.array([mistake.index for mistake in result.mistakes], dtype=int)
     with atomic_write(path.with_suffix(".npz")) as temporary:
-        np.savez(
-            temporary,
-            predicted=predicted,
-            right=predicted == test_labels,
-            mistakes=test_images[mistakes, :, :, 0],
-        )
+        np.savez(temporary, right=right, mistakes=test_images[mistakes, :, :, 0])
     evaluated = EvaluatedTraining(
         model=training.model,
         parameter_count=fitted.parameter_count,
