@@ -33,7 +33,7 @@ class Evaluation:
 
     model: str
     seed: int
-    # json: an EvaluatedTraining. Beside it an npz of the same name: right (n,) bool on test; mistakes (k, 28, 28) uint8
+    # json: an EvaluatedTraining. Beside it an npz of that name: right (n,) bool on test; mistakes (k, 28, 28) uint8
     path: str
 
 

@@ -109,7 +109,7 @@ def test_run_and_run_again(artifacts: Path, environment: dict[str, str]) -> None
 
 @pytest.mark.slow
 def test_killed_branches(artifacts: Path, environment: dict[str, str]) -> None:
-    """Two branches whose processes end by different signals are each named with their own reason; the run fails."""
+    """Two branches whose processes end by different signals are each named with their own reason."""
     flags = ["--train-samples", "500", "--epochs", "3", "--artifacts-dir", str(artifacts)]
     with subprocess.Popen(
         [sys.executable, str(SCRIPT), *flags],
