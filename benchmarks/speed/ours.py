@@ -13,7 +13,7 @@ from benchmarks.common import mnist
 from benchmarks.speed.peer import run_peer
 from tasks import files
 from tasks.data.arrays import content_digest, read_npz
-from tasks.data.download import Dataset
+from tasks.data.download import VerifiedDataset
 from tasks.data.prepare import prepare
 from tasks.training.process import start
 from tasks.training.specification import specifications
@@ -24,7 +24,9 @@ def train(name: str, epochs: int, train_samples: int, precision: str) -> dict[st
     """Prepare the data in a folder of its own, train the network there, remove the folder."""
     path = mnist()
     with tempfile.TemporaryDirectory(prefix="mnist-pipeline-benchmark-") as kept:
-        dataset = Dataset("mnist", str(path), content_digest(read_npz(path, str(path))), "benchmark", True)
+        dataset = VerifiedDataset(
+            "mnist", str(path), content_digest(read_npz(path, str(path))), "benchmark", True
+        )
         prepared = prepare(dataset, 0.1, train_samples, Path(kept), lambda text: None)
         [specification] = specifications(
             [name],
