@@ -5,8 +5,8 @@
 A mutant is a module in which one thing is different: a comparison (cmp), + - * or / (bin), a number that is
 greater by one (num), `and` for `or` (bool), or a `not` that is gone (not). The tests of tasks/ROOM/NAME.py are the
 fast ones of tests/ROOM/, those of test_NAME.py first. A mutant is noticed if a test fails, or if the tests take
-half a minute more than three times as long. Prints the mutants that survive (a person has to see which of them change
-nothing that matters) and the share that is noticed. All happens in a copy of the repository.
+half a minute more than three times as long. Prints the mutants that survive (a person has to see which of them
+change nothing that matters) and the share that is noticed. All happens in a copy of the repository.
 """
 
 import ast
