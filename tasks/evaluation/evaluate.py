@@ -20,10 +20,11 @@ from tasks.evaluation.measures import (
 )
 from tasks.evaluation.onset import best_epoch, early_stopping, find_onset
 from tasks.evaluation.statistics import ALPHA, agreement, difference_interval, mcnemar_p
-from tasks.files import atomic_write, read_json, write_json
+from tasks.files import atomic_write, write_json
 from tasks.layout import Artifacts
 from tasks.results.enums import AccuracyChange
-from tasks.results.training import AfterBestEpoch, History, Record, TrainingResult
+from tasks.results.training import AfterBestEpoch, Record, TrainingResult
+from tasks.training.fitted import FittedTraining, read_fitted
 from tasks.training.train import Training
 
 
@@ -33,26 +34,8 @@ class Evaluation:
 
     model: str
     seed: int
-    # json: an EvaluatedTraining. Beside it an npz of that name: right (n,) bool on test; mistakes (k, 28, 28) uint8
+    # json: an EvaluatedTraining. Beside it an npz: right (n,) bool on test; mistakes (k, 28, 28) uint8
     path: str
-
-
-class FittedTraining(Record):
-    """What the record of a finished training says."""
-
-    parameter_count: int
-    summary: str
-    history: History
-    epoch_seconds: list[float]
-    seconds: float
-    resumed_after: list[int]
-    diverged: bool
-
-
-def read_fitted(folder: Path) -> FittedTraining:
-    """Return the record of a finished training."""
-    record = read_json(folder / "training.json")
-    return FittedTraining(**{name: record[name] for name in FittedTraining.model_fields})
 
 
 class EvaluatedTraining(Record):

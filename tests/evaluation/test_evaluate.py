@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from synthetic import make_data, make_history, make_log_probabilities, make_training
 
-from tasks.evaluation.evaluate import FittedTraining, after_best_epoch, evaluate, evaluate_training
+from tasks.evaluation.evaluate import after_best_epoch, evaluate, evaluate_training
 from tasks.evaluation.measures import wilson_interval
 from tasks.results.enums import AccuracyChange, OnsetStatus, Origin
 from tasks.results.training import History, Losses, TrainingResult
+from tasks.training.fitted import FittedTraining
 from tasks.training.train import Training
 
 LABELS = np.arange(100) % 10

@@ -17,7 +17,6 @@ from specified import specified
 
 from tasks import files
 from tasks.sealed import DamagedError, read_record
-from tasks.training.fitted import FittedTraining, read_fitted
 from tasks.training.process import start
 from tasks.training.specification import Specification
 
