@@ -24,8 +24,9 @@ from tasks.results.enums import Status
 from tasks.results.file import read_results
 from tasks.training.networks import MODELS
 from tasks.training.process import trainings_end_with_this
+from tasks.training.runner import THREADS, TrainingRunner
 from tasks.training.specification import specifications
-from tasks.training.train import THREADS, task_runner, train, trainings_at_a_time
+from tasks.training.train import train
 
 NetworkName = Literal["dense", "cnn", "regularized_cnn", "deep_cnn", "challenger"]
 ModelName = Literal[NetworkName, "all"]
@@ -45,7 +46,7 @@ def run_name() -> str:
 @flow(
     name="mnist-pipeline",
     flow_run_name=run_name,
-    task_runner=task_runner(trainings_at_a_time()),
+    task_runner=TrainingRunner(),  # type: ignore[arg-type]
 )
 def mnist_pipeline(
     dataset: str = "mnist",

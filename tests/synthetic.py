@@ -151,7 +151,9 @@ def make_data(folder: Path, test_images: int) -> PreparedData:
     first = [int(np.flatnonzero(labels["train"] == digit)[0]) for digit in range(10)]
     images_path = folder / "data" / "images.npz"
     np.savez(images_path, preview=images["train"][first], first_zero=images["train"][1])
-    dataset = VerifiedDataset("mnist", str(folder / "data" / "mnist.npz"), "ab" * 32, "invented for tests", True)
+    dataset = VerifiedDataset(
+        "mnist", str(folder / "data" / "mnist.npz"), "ab" * 32, "invented for tests", True
+    )
     return PreparedData(
         dataset,
         str(path),

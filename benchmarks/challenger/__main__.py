@@ -3,17 +3,15 @@
     python -m benchmarks.challenger [--seeds 0 1 2] [--epochs 10] [--precision float32]
 
 Trains on the first half of MNIST's training images and validates on the other: five times the usual validation
-images show smaller differences. Test images are not read. A training that is in challenger.json beside this file is
-not done again. Prints the table of docs/challenger.md.
+images show smaller differences. Test images are not read. A training that is in challenger.json is not done again.
+Prints the table of docs/challenger.md.
 """
 
 import gc
-import os
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -24,12 +22,13 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from benchmarks import common
+from benchmarks.training import new_network
 from tasks.errors import UserError
 from tasks.files import digest_of, read_json, write_json
 from tasks.markdown import table
 from tasks.training import loop
 from tasks.training.networks import MODELS, Recipe, Shape, build_challenger, scale
-from tasks.training.specification import Specification, code_digests
+from tasks.training.specification import code_digests
 
 RESULTS = Path(__file__).with_name("challenger.json")
 HALF = 30_000  # images
@@ -63,16 +62,14 @@ def without(*names: str) -> Callable[[Shape, int], keras.Model]:
 
 
 CANDIDATE = replace(MODELS["challenger"], build=candidate)
-VARIANTS: dict[str, Recipe] = {
+AUGMENTATION = ("RandomRotation", "RandomTranslation", "RandomZoom")
+STEADY = replace(CANDIDATE, learning_rate_schedule="constant")
+VARIANTS = {
     FULL: CANDIDATE,
-    "without augmentation": replace(
-        CANDIDATE, build=without("RandomRotation", "RandomTranslation", "RandomZoom")
-    ),
+    "without augmentation": replace(CANDIDATE, build=without(*AUGMENTATION)),
     "without batch normalisation": replace(CANDIDATE, build=without("BatchNormalization")),
-    CONSTANT: replace(CANDIDATE, learning_rate_schedule="constant"),
-    "constant learning rate of 0.001": replace(
-        CANDIDATE, learning_rate=0.001, learning_rate_schedule="constant"
-    ),
+    CONSTANT: STEADY,
+    "constant learning rate of 0.001": replace(STEADY, learning_rate=0.001),
     "without dropout": replace(CANDIDATE, build=without("Dropout")),
 }
 
@@ -81,24 +78,10 @@ def train(
     recipe: Recipe, seed: int, epochs: int, precision: str, data: dict[str, npt.NDArray[Any]]
 ) -> dict[str, Any]:
     """Train one variant; return accuracy and NLL on the validation half, of the last and of averaged weights."""
-    specification = Specification(
-        model="challenger",
-        seed=seed,
-        epochs=epochs,
-        batch_size=128,
-        learning_rate=recipe.learning_rate,
-        learning_rate_schedule=recipe.learning_rate_schedule,
-        pixel_scaling="unit",
-        precision=precision,
-        threads=os.cpu_count() or 1,
-        xla=False,
-        data="",  # these trainings are in no store
-        versions={},
-        code={},
-    )
     count = len(data["y_train"])
-    network = loop.Network(partial(recipe.build, (28, 28, 1), 10), specification, count)
-    rate = loop.learning_rate(specification, count)
+    rates = {name: getattr(recipe, name) for name in ("learning_rate", "learning_rate_schedule")}
+    network = new_network(recipe.build, count, seed=seed, epochs=epochs, precision=precision, **rates)
+    rate = loop.learning_rate(network.specification, count)
     network.optimizer = keras.optimizers.Adam(rate, use_ema=True, ema_momentum=EMA_MOMENTUM)
     network.optimizer.build(network.model.trainable_variables)
     images = tf.constant(scale(data["x_train"], "unit"))
@@ -147,7 +130,6 @@ def results_table(kept: dict[str, dict[str, Any]], seeds: list[int]) -> str:
 
 def main(*, seeds: tuple[int, ...] = (0, 1, 2), epochs: int = 10, precision: str = "float32") -> None:
     """Train what is missing, keep each result at once, print the table."""
-    loop.configure_tensorflow(os.cpu_count() or 1)
     with np.load(common.mnist(), allow_pickle=False) as stored:
         x, y = stored["x_train"][..., np.newaxis], stored["y_train"]
     data = {"x_train": x[:HALF], "y_train": y[:HALF], "x_validation": x[HALF:], "y_validation": y[HALF:]}

@@ -3,8 +3,8 @@
     python -m benchmarks.load.sweep [--trainings 1000] [--parallel 1]
 
 Runs the flow with that many trainings, in which only the fitting and TensorFlow's import are replaced
-(stub_fit.py). Process, lock, key, messages, checkpoints, record, evaluation, report and Prefect are real. Prints what it measured
-and adds it to benchmarks/load/sweep.json.
+(stub_fit.py). Process, lock, key, messages, checkpoints, record, evaluation, report and Prefect are real. Prints
+what it measured and adds it to benchmarks/load/sweep.json.
 """
 
 import contextlib

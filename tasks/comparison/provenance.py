@@ -20,8 +20,8 @@ from tasks.files import atomic_write
 from tasks.layout import PROJECT, Artifacts
 from tasks.results.enums import Step
 from tasks.results.run import Dataset, Failure, Plan, Provenance
+from tasks.training.runner import THREADS, trainings_at_a_time
 from tasks.training.specification import Specification
-from tasks.training.train import THREADS, trainings_at_a_time
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "prefect")
 
