@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
@@ -12,6 +12,7 @@ from pydantic import Field
 
 from tasks import layout
 from tasks.recognition import recognize
+from tasks.recognition.show import introduction
 from tasks.wording import counted
 
 
@@ -30,16 +31,16 @@ def recognize_digit(
 
     Args:
         images: PNG or JPEG files, each a photo, scan or drawing of one digit, dark on light or light on dark.
-        run: the folder of the run whose networks are asked; by default the latest.
+        run: the folder of the run to ask; by default the completed run that is best on validation images.
         artifacts_dir: where runs and answers are kept; by default `artifacts` in the project.
     """
     artifacts = layout.claimed(artifacts_dir)
-    run_folder = (Path(run) if run else artifacts / "latest").resolve()
-    networks = recognize.networks_of(run_folder)
-    folder = recognize.new_folder(artifacts, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{flow_run.name}")
+    asked = recognize.named_run(Path(run)) if run else recognize.best_run(artifacts)
+    get_run_logger().info(introduction(asked))
+    folder = recognize.folder_of_call(artifacts, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{flow_run.name}")
     pictures = recognize.prepare_pictures(images, str(folder))
-    said = recognize.ask_networks(pictures, networks)
-    path = recognize.answer(pictures, networks, said, str(run_folder))
+    said = recognize.ask_networks(pictures, asked.networks)
+    path = recognize.answer(pictures, asked, said)
     if not pictures.errors:
         return Completed(message=path, data=path)
     return Failed(
@@ -50,4 +51,4 @@ def recognize_digit(
 if __name__ == "__main__":
     from flows.cli.recognize_command import main
 
-    main()
+    main(recognize_digit)

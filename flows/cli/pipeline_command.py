@@ -1,35 +1,36 @@
 """`python flows/mnist_pipeline.py`: flags from the flow's signature, its closing lines, its exit code."""
 
 import contextlib
+import functools
 import inspect
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import cyclopts
+from prefect import Flow
 from prefect.client.schemas.objects import State
 from prefect.settings import PREFECT_API_URL
 
 from flows.cli.dask_runner import dask_task_runner
-from flows.cli.script import RUN_FAILED, prefect_server, reason, run_script
-from flows.mnist_pipeline import mnist_pipeline
+from flows.cli.script import prefect_server, reason, run_script
+from tasks.command_line import RUN_FAILED
 from tasks.errors import UserError
 from tasks.layout import ARTIFACTS
 from tasks.report.summary import closing_lines
 from tasks.results.file import read_results
-from tasks.training import train
 from tasks.training.networks import MODELS
 from tasks.training.progress import live_bars
+from tasks.training.runner import trainings_at_a_time
 
 KEPT = "Finished epochs are kept: the same command{} goes on from there."
 
 
-def signature() -> inspect.Signature:
+def signature(flow: Flow[..., Any]) -> inspect.Signature:
     """Return the flow's parameters as flags, and those that concern this script alone."""
     flags = []
-    for parameter in inspect.signature(mnist_pipeline.fn).parameters.values():
+    for parameter in inspect.signature(flow.fn).parameters.values():
         if parameter.name == "min_test_accuracy":  # one number, or name=number for each network
             parameter = parameter.replace(annotation=list[str] | None)
         flags.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
@@ -52,48 +53,46 @@ def gate(words: list[str]) -> float | dict[str, float]:
     try:
         limits = {name: float(number) for name, number in pairs}
     except ValueError:
-        limits = {"": 0.0}
-    if not all((single or name in MODELS) and 0 <= limit <= 1 for name, limit in limits.items()):
+        limits = {}
+    known = all((single or name in MODELS) and 0 <= limit <= 1 for name, limit in limits.items())
+    if not known or len(limits) < len(pairs):
         raise UserError(
             f"--min-test-accuracy is {' '.join(words)!r}. Expected one number from 0 to 1 such as 0.97, "
-            "or name=number for each network such as dense=0.97 cnn=0.98."
+            "or name=number, once for each network, such as dense=0.97 cnn=0.98."
         )
     return limits["all"] if single else limits
 
 
-@contextlib.contextmanager
-def task_runner(parallel: int | None, dask: str | None, artifacts: Path) -> Iterator[Any]:
-    """Yield the task runner that the flags ask for."""
-    if parallel is not None:
-        os.environ["MNIST_PIPELINE_PARALLEL"] = str(parallel)
-    at_a_time = train.trainings_at_a_time()
-    if dask is None:
-        yield train.task_runner(at_a_time)
-        return
-    with dask_task_runner(dask, at_a_time, artifacts, str(PREFECT_API_URL.value())) as runner:
-        yield runner
-
-
-def run(parameters: dict[str, Any], parallel: int | None, dask: str | None) -> State[Any]:
+def run(
+    flow: Flow[..., Any], parameters: dict[str, Any], parallel: int | None, dask: str | None
+) -> State[Any]:
     """Run the flow as the command line asks; return its final state."""
     if parallel is not None and parallel < 1:
         raise UserError(f"--parallel is {parallel}; expected 1 or more.")
     if parallel is not None and dask not in (None, "local"):
         raise UserError("--parallel does not go with a scheduler's address: each worker there trains.")
-    artifacts = Path(parameters["artifacts_dir"] or ARTIFACTS).resolve()
-    bars = live_bars() if dask is None else contextlib.nullcontext()  # workers cannot draw into this process
-    with prefect_server(), task_runner(parallel, dask, artifacts) as runner, bars:
-        state: State[Any] = mnist_pipeline.with_options(task_runner=runner)(**parameters, return_state=True)
+    if parallel is not None:
+        os.environ["MNIST_PIPELINE_PARALLEL"] = str(parallel)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(prefect_server())
+        if dask is None:
+            stack.enter_context(live_bars())  # Dask's workers cannot draw into this process
+        else:
+            artifacts = Path(parameters["artifacts_dir"] or ARTIFACTS).resolve()
+            api_url = str(PREFECT_API_URL.value())
+            runner = dask_task_runner(dask, trainings_at_a_time(), artifacts, api_url)
+            flow = flow.with_options(task_runner=stack.enter_context(runner))
+        state: State[Any] = flow(**parameters, return_state=True)  # type: ignore[assignment]
     return state
 
 
-def command(**flags: Any) -> int:
+def command(flow: Flow[..., Any], **flags: Any) -> int:
     """Run the flow with these flags; return the exit code."""
-    flags = {name: parameter.default for name, parameter in signature().parameters.items()} | flags
+    flags = {name: parameter.default for name, parameter in signature(flow).parameters.items()} | flags
     parallel, dask = flags.pop("parallel"), flags.pop("dask")
     if flags["min_test_accuracy"] is not None:
         flags["min_test_accuracy"] = gate(flags["min_test_accuracy"])
-    state = run(flags, parallel, dask)
+    state = run(flow, flags, parallel, dask)
     path = state.result(raise_on_failure=False)
     if isinstance(path, str):
         print(*closing_lines(read_results(Path(path).parent), path), sep="\n")
@@ -103,10 +102,11 @@ def command(**flags: Any) -> int:
     return RUN_FAILED
 
 
-def main() -> None:
-    """Run the command line and end the process with its exit code."""
-    command.__signature__ = signature()  # type: ignore[attr-defined]
-    command.__doc__ = mnist_pipeline.fn.__doc__
+def main(flow: Flow[..., Any]) -> None:
+    """Run the command line of the flow and end the process with its exit code."""
+    with_flags = functools.partial(command, flow)
+    with_flags.__signature__ = signature(flow)  # type: ignore[attr-defined]
+    with_flags.__doc__ = flow.fn.__doc__
     run_script(
-        "mnist-pipeline", command, KEPT.format(" without --refresh" if "--refresh" in sys.argv else "")
+        "mnist-pipeline", with_flags, KEPT.format(" without --refresh" if "--refresh" in sys.argv else "")
     )

@@ -1,21 +1,24 @@
 """`python flows/recognize_digit.py IMAGE...`: its flags, and the answers as a table or as JSON."""
 
+import functools
 import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
+from prefect import Flow
 from prefect.client.schemas.objects import State
 
-from flows.cli.script import RUN_FAILED, prefect_server, reason, run_script
-from flows.recognize_digit import recognize_digit
+from flows.cli.script import prefect_server, reason, run_script
+from tasks.command_line import RUN_FAILED
 from tasks.errors import UserError
-from tasks.recognition.recognize import read_answers
-from tasks.recognition.show import SEEN, for_programs, sentence, terminal_table
+from tasks.recognition.answers import read_answers
+from tasks.recognition.show import SEEN, for_programs, introduction, sentence, terminal_table
 
 
 def command(
+    flow: Flow[..., Any],
     *images: str,
     run: str | None = None,
     as_json: Annotated[bool, Parameter("--json")] = False,
@@ -25,14 +28,14 @@ def command(
 
     Args:
         images: PNG or JPEG files, each a photo, scan or drawing of one digit, dark on light or light on dark.
-        run: the folder of the run whose networks are asked; by default the latest.
+        run: the folder of the run to ask; by default the completed run that is best on validation images.
         as_json: print a list with one object for each picture instead of a table.
         artifacts_dir: where runs and answers are kept; by default `artifacts` in the project.
     """
     if not images:
         raise UserError("no picture is named. Expected one or more PNG or JPEG files. See --help.")
     with prefect_server():
-        state: State[Any] = recognize_digit(list(images), run, artifacts_dir, return_state=True)
+        state: State[Any] = flow(list(images), run, artifacts_dir, return_state=True)  # type: ignore[assignment]
     path = state.result(raise_on_failure=False)
     if not isinstance(path, str):
         print(f"recognize-digit failed: {reason(state)}", file=sys.stderr)
@@ -42,13 +45,17 @@ def command(
 
 
 def show(path: str, as_json: bool) -> None:
-    """Print the answers in the file `path`, and on stderr why pictures were refused."""
-    answers = read_answers(path)
+    """Print the answers in the file `path`, and on stderr why pictures were refused.
+
+    First comes whose answers they are; on stderr where JSON is printed, so that stdout holds nothing else.
+    """
+    found = read_answers(Path(path))
+    print(introduction(found.asked), file=sys.stderr if as_json else sys.stdout)
     if as_json:
-        print(json.dumps(for_programs(answers), indent=1))
-    for answer in answers:
-        line = f"{answer['file']}: {sentence(answer)}"
-        if "error" in answer:
+        print(json.dumps(for_programs(found.pictures), indent=1))
+    for answer in found.pictures:
+        line = f"{answer.file}: {sentence(answer)}"
+        if answer.error is not None:
             print(line, file=sys.stderr)
         elif not as_json:
             print(line, *terminal_table(answer), sep="\n")
@@ -56,6 +63,8 @@ def show(path: str, as_json: bool) -> None:
         print(f"What the networks saw: {Path(path).with_name(SEEN)}")
 
 
-def main() -> None:
-    """Run the command line and end the process with its exit code."""
-    run_script("recognize-digit", command)
+def main(flow: Flow[..., Any]) -> None:
+    """Run the command line of the flow and end the process with its exit code."""
+    with_flags = functools.partial(command, flow)
+    with_flags.__doc__ = command.__doc__
+    run_script("recognize-digit", with_flags)

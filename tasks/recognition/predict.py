@@ -1,16 +1,14 @@
 """What networks say to pictures, in a process of its own: `python -m tasks.recognition.predict IMAGES FOLDER...`.
 
 IMAGES is an npz file with `images`, uint8 (n, 28, 28); each FOLDER holds a training. A network is loaded only
-if it is the file that its training wrote. Prints one line of JSON: {"probabilities": {FOLDER: n lists of ten}},
-"left_out": why other folders have none}, or {"error": TEXT}. Logs go to stderr.
+if it is the file that its training wrote. Prints one line of JSON: {"probabilities": {FOLDER: n lists of ten},
+"left_out": why other folders have none}. Logs go to stderr; the last line there says why there is no answer.
 """
 
-import argparse
 import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,27 +42,23 @@ def probabilities(folder: Path, images: npt.NDArray[np.uint8]) -> list[list[floa
 
 def main() -> None:
     """Answer on stdout; exit code 1 after an error."""
-    parser = argparse.ArgumentParser(description="Ask trained networks; started by the flow recognize-digit.")
-    parser.add_argument("images", type=Path)
-    parser.add_argument("folders", type=Path, nargs="+")
-    arguments = parser.parse_args()
+    images_path, *folders = sys.argv[1:]
     channel = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not mix with the answer
-    answer: dict[str, Any]
+    said: dict[str, list[list[float]]] = {}
+    left_out: list[str] = []
     try:
-        with np.load(arguments.images, allow_pickle=False) as stored:
+        with np.load(images_path, allow_pickle=False) as stored:
             images = stored["images"]
-        answer = {"probabilities": {}, "left_out": []}
-        for folder in arguments.folders:
+        for folder in folders:
             try:
-                answer["probabilities"][str(folder)] = probabilities(folder, images)
+                said[folder] = probabilities(Path(folder), images)
             except UserError as error:
-                answer["left_out"].append(str(error))
+                left_out.append(str(error))
     except Exception as error:
-        answer = {"error": explain(error)}
-    channel.write(json.dumps(answer) + "\n")
-    channel.close()
-    sys.exit("error" in answer)
+        sys.exit(explain(error))
+    with channel:
+        channel.write(json.dumps({"probabilities": said, "left_out": left_out}) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
-"""The steps of recognize-digit: pictures to MNIST's form, networks to opinions, opinions to an answer."""
+"""The steps of recognize-digit: which run to ask, pictures to MNIST's form, what its networks say, the answer."""
 
 import contextlib
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
 
@@ -14,25 +13,20 @@ import numpy as np
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from tasks.errors import UserError
-from tasks.files import atomic_write, read_json, write_json
+from tasks.errors import UserError, writing_to
+from tasks.files import atomic_write
+from tasks.layout import Artifacts, new_folder
+from tasks.recognition.answers import ANSWERS, Answer, Answers, Asked, AskedRun, Opinion, write_answers
 from tasks.recognition.handwriting import mnist_form
 from tasks.recognition.picture_files import read_picture
-from tasks.recognition.show import Answer, publish, sentence, write_pictures
-from tasks.report.cells import sound
-from tasks.report.write import read_results
+from tasks.recognition.show import publish, sentence, write_pictures
+from tasks.results.enums import Status
+from tasks.results.file import RESULTS, read_results
+from tasks.results.run import Results
 from tasks.training.process import tensorflow_environment
 
-IMAGES, ANSWERS = "images.npz", "answers.json"
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A network that is asked: the folders of its trainings, and how good they were on validation images."""
-
-    name: str
-    folders: list[str]  # absolute paths, one for each seed
-    rank: tuple[float, float]  # mean accuracy and minus mean NLL on validation: the highest is the best
+IMAGES = "images.npz"
+Said = dict[str, list[list[float]]]  # by network: the probabilities of the ten digits for each picture
 
 
 @dataclass(frozen=True)
@@ -44,48 +38,71 @@ class Pictures:
     errors: dict[int, str]  # by place in `files`: why a picture was refused
 
 
-def networks_of(run_folder: Path) -> list[Asked]:
-    """Return the networks of a run that finished and did not diverge, in the order of its report.
+def named_run(run_folder: Path) -> AskedRun:
+    """Return the run in a folder that a person named.
 
-    Raises UserError if the folder holds no run that this version reads, or none of its trainings is there.
+    Raises UserError if it holds no run that this version reads, or none of the run's trainings is kept.
     """
-    if not (run_folder / "results.json").is_file():
+    if not (run_folder / RESULTS).is_file():
         raise UserError(
             f"{run_folder} holds no run. Train first (python flows/mnist_pipeline.py), or name the folder of a "
             "run with --run."
         )
-    artifacts = run_folder.resolve().parent.parent
-    asked = []
-    for name, model in read_results(run_folder)["models"].items():
-        kept = [each for each in sound(model) if (artifacts / each["folder"] / "training.json").is_file()]
-        if kept:
-            accuracy, nll = (mean(each["validation"][key] for each in kept) for key in ("accuracy", "nll"))
-            folders = [str((artifacts / each["folder"]).resolve()) for each in kept]
-            asked.append(Asked(name, folders, (accuracy, -nll)))
-    if not asked:
+    return AskedRun(str(run_folder.resolve()), networks_of(run_folder))
+
+
+def best_run(artifacts: Path) -> AskedRun:
+    """Return the completed run whose best network is the most accurate on validation images; of equals the newest.
+
+    Runs of MNIST come before all others: accuracy on other images says nothing about digits. Raises UserError if
+    there is none.
+    """
+    runs: list[tuple[bool, float, str, AskedRun]] = []
+    for path in Artifacts(artifacts).runs.glob(f"*/{RESULTS}"):
+        with contextlib.suppress(UserError):  # of another version, damaged, or its trainings are gone
+            results = read_results(path.parent)
+            if results.status is Status.COMPLETED:
+                run = AskedRun(str(path.parent), kept_networks(results, path.parent))
+                runs.append((results.dataset.is_mnist, run.best.validation_accuracy, run.run, run))
+    if not runs:
+        raise UserError(
+            f"{artifacts} holds no completed run whose trainings are kept. Train first "
+            "(python flows/mnist_pipeline.py), or name the folder of a run with --run."
+        )
+    return replace(max(runs)[-1], chosen_from=len(runs))  # no two runs have the same folder
+
+
+def networks_of(run_folder: Path) -> list[Asked]:
+    """Return the networks of a run that finished and did not diverge, in the order of its report.
+
+    Raises UserError if the folder holds no run that this version reads, or none of its trainings is kept.
+    """
+    return kept_networks(read_results(run_folder), run_folder)
+
+
+def kept_networks(results: Results, run_folder: Path) -> list[Asked]:
+    """Return the networks of which a sound training is kept. Raises UserError if there is none."""
+    artifacts = Artifacts.of_run(run_folder).root
+    networks = []
+    for name, model in results.models.items():
+        kept = [each for each in model.sound if (artifacts / each.folder / "training.json").is_file()]
+        losses = [each.validation.nll for each in kept if each.validation.nll is not None]
+        if losses:
+            folders = [str(artifacts / each.folder) for each in kept]
+            accuracy = mean(each.validation.accuracy for each in kept)
+            networks.append(Asked(name, folders, accuracy, mean(losses)))
+    if not networks:
         raise UserError(
             f"No finished training of the run in {run_folder} is kept here. Name another run with --run, or run "
             "the pipeline again: it trains what is missing."
         )
-    return asked
+    return networks
 
 
-def new_folder(artifacts: Path, name: str) -> Path:
+def folder_of_call(artifacts: Path, name: str) -> Path:
     """Make and return the folder of this call in `artifacts/recognized`. Raises UserError if it cannot be."""
-    name = re.sub(r"[^\w.-]+", "-", name)
-    try:
-        (artifacts / "recognized").mkdir(parents=True, exist_ok=True)
-        for number in range(1, 1000):
-            folder = artifacts / "recognized" / (name if number == 1 else f"{name}-{number}")
-            with contextlib.suppress(FileExistsError):
-                folder.mkdir()
-                return folder
-    except OSError as error:
-        raise UserError(
-            f"The artifacts folder {artifacts} cannot be written ({error.strerror}). "
-            "Choose another one with --artifacts-dir."
-        ) from error
-    raise UserError(f"{artifacts / 'recognized'} is full of folders named {name}. Remove old ones.")
+    with writing_to(artifacts):
+        return new_folder(artifacts / "recognized", re.sub(r"[^\w.-]+", "-", name))
 
 
 @task(name="prepare-pictures", task_run_name="prepare-pictures", cache_policy=NO_CACHE, persist_result=False)
@@ -104,8 +121,8 @@ def prepare_pictures(paths: list[str], folder: str) -> Pictures:
 
 
 @task(name="ask-networks", task_run_name="ask-networks", cache_policy=NO_CACHE, persist_result=False)
-def ask_networks(pictures: Pictures, networks: list[Asked]) -> dict[str, list[list[float]]]:
-    """Return what each network says, {name: (n, 10) probabilities}; several seeds of one are averaged.
+def ask_networks(pictures: Pictures, networks: list[Asked]) -> Said:
+    """Return what each network says to the prepared pictures; several seeds of one are averaged.
 
     One process loads TensorFlow for all of them. A training that is damaged is left out with a warning. Raises
     UserError if the process fails or no training is sound.
@@ -115,14 +132,14 @@ def ask_networks(pictures: Pictures, networks: list[Asked]) -> dict[str, list[li
     command = [sys.executable, "-m", "tasks.recognition.predict", pictures.path]
     command += [folder for network in networks for folder in network.folders]
     done = subprocess.run(command, env=tensorflow_environment(), capture_output=True, text=True)
-    answer = json.loads(done.stdout) if done.stdout else {}
-    if "probabilities" not in answer:
+    if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise UserError(answer.get("error") or f"The process that asks the networks failed: {last}")
-    by_folder = answer["probabilities"]
+        raise UserError(f"The process that asks the networks failed: {last}")
+    answer = json.loads(done.stdout)
+    by_folder, left_out = answer["probabilities"], answer["left_out"]
     if not by_folder:
-        raise UserError(answer["left_out"][0])
-    for reason in answer["left_out"]:
+        raise UserError(left_out[0])
+    for reason in left_out:
         get_run_logger().warning("Left out: %s", reason)
     said = {}
     for network in networks:
@@ -131,52 +148,38 @@ def ask_networks(pictures: Pictures, networks: list[Asked]) -> dict[str, list[li
     return said
 
 
-def answers(
-    pictures: Pictures, networks: Sequence[Asked], said: dict[str, list[list[float]]]
-) -> list[Answer]:
+def answers(pictures: Pictures, networks: list[Asked], said: Said) -> list[Answer]:
     """Return what is known of each picture, in the order of the call.
 
-    {"file", "digit", "models": {name: {"digit", "probability", "probabilities"}}, "best": name of the network best
-    on validation, whose digit is the answer}; for a refused picture digit None, no models, and "error".
+    The answer is the digit of the network that is best on validation images, of those that say something.
     """
     best = max((each for each in networks if each.name in said), key=lambda network: network.rank).name
-    found: list[Answer] = []
-    number = 0
+    found, number = [], 0
     for place, file in enumerate(pictures.files):
         if place in pictures.errors:
-            found.append({"file": file, "digit": None, "models": {}, "error": pictures.errors[place]})
+            found.append(Answer(file, None, {}, error=pictures.errors[place]))
             continue
-        models = {}
-        for name, probabilities in said.items():
-            digit = int(np.argmax(probabilities[number]))
-            probability = min(1.0, probabilities[number][digit])
-            models[name] = {
-                "digit": digit,
-                "probability": probability,
-                "probabilities": probabilities[number],
-            }
-        found.append({"file": file, "digit": models[best]["digit"], "models": models, "best": best})
+        models = {name: opinion(probabilities[number]) for name, probabilities in said.items()}
+        found.append(Answer(file, models[best].digit, models, best))
         number += 1
     return found
 
 
+def opinion(probabilities: list[float]) -> Opinion:
+    """Return the most probable of the ten digits, with its probability."""
+    digit = int(np.argmax(probabilities))
+    return Opinion(digit, min(1.0, probabilities[digit]), probabilities)
+
+
 @task(name="answer", task_run_name="answer", cache_policy=NO_CACHE, persist_result=False)
-def answer(
-    pictures: Pictures, networks: list[Asked], said: dict[str, list[list[float]]], run_folder: str
-) -> str:
+def answer(pictures: Pictures, run: AskedRun, said: Said) -> str:
     """Write answers.json and the picture of what the networks saw, and publish them; return the former's path."""
     path = Path(pictures.path).with_name(ANSWERS)
-    found = answers(pictures, networks, said)
-    write_json(path, {"run": run_folder, "answers": found})
+    found = Answers(run, answers(pictures, run.networks, said))
+    write_answers(path, found)
     with np.load(pictures.path, allow_pickle=False) as stored:
-        seen = write_pictures(found, stored["images"], path.parent)
-    for each in found:
-        get_run_logger().info("%s: %s", each["file"], sentence(each))
-    publish(found, seen, run_folder)
+        seen = write_pictures(found.pictures, stored["images"], path.parent)
+    for each in found.pictures:
+        get_run_logger().info("%s: %s", each.file, sentence(each))
+    publish(found, seen)
     return str(path)
-
-
-def read_answers(path: str) -> list[Answer]:
-    """Return the answers that `answer` wrote."""
-    found: list[Answer] = read_json(Path(path))["answers"]
-    return found

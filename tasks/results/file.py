@@ -57,5 +57,5 @@ def reason_of(error: Exception) -> str:
 
 
 def json_schema() -> str:
-    """Return the JSON Schema of results.json, as it is kept in docs/results.schema.json."""
+    """Return the JSON Schema of results.json, as it is kept in docs/results.schema.json (`make schema`)."""
     return json.dumps(Results.model_json_schema(mode="serialization"), indent=1) + "\n"

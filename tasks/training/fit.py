@@ -18,89 +18,28 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tasks import files
 from tasks.errors import explain
+from tasks.results.training import History
 from tasks.sealed import DamagedError, read_record, write_record
-from tasks.training.checkpoint import CURVES, Progress, load_checkpoint, save_checkpoint, set_aside
-from tasks.training.loop import Network, nll_and_accuracy, train_epoch
-from tasks.training.networks import scale
+from tasks.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, set_aside
+from tasks.training.fitted import FittedTraining
+from tasks.training.networks import MODELS
+from tasks.training.specification import Specification
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    from tasks.training.loop import Network, Progress
+
 EXIT_ERROR = 1
 EXIT_PARENT_GONE = 3
-
-
-def fit(
-    network: Network,
-    progress: Progress,
-    spec: dict[str, Any],
-    data: dict[str, Array],
-    save: Callable[[], object],
-    say: Callable[..., None],
-) -> None:
-    """Train the epochs that are missing, saving after each; stop early if the loss is no longer finite."""
-    import tensorflow as tf
-
-    images = tf.constant(scale(data["x_train"], spec["pixel_scaling"]))
-    labels = tf.constant(data["y_train"].astype(np.int32))
-    sample_images, sample_labels = (data[name][data["train_sample"]] for name in ("x_train", "y_train"))
-    history, epochs = progress.history, spec["epochs"]
-    while progress.epochs_done < epochs and not progress.diverged:
-        started = last_said = time.monotonic()
-        epoch = progress.epochs_done + 1
-
-        def report(fraction: float, epoch: int = epoch) -> None:
-            nonlocal last_said
-            if time.monotonic() - last_said > 0.5:
-                last_said = time.monotonic()
-                say("step", epoch=epoch, fraction=fraction)
-
-        loss, accuracy = train_epoch(network, images, labels, spec, epoch, report)
-        train_nll, train_accuracy = nll_and_accuracy(network.predict(sample_images), sample_labels)
-        val_nll, val_accuracy = nll_and_accuracy(network.predict(data["x_validation"]), data["y_validation"])
-        if val_nll < min((nll for nll in history["val_nll"] if np.isfinite(nll)), default=np.inf):
-            progress.best_weights = network.model.get_weights()
-        values = (
-            loss,
-            accuracy,
-            val_nll + network.penalty(),
-            val_accuracy,
-            train_nll,
-            val_nll,
-            train_accuracy,
-        )
-        for curve, value in zip(CURVES, values, strict=True):
-            history[curve].append(value)
-        progress.epoch_seconds.append(time.monotonic() - started)
-        save()
-        say("epoch", epoch=epoch, seconds=progress.epoch_seconds[-1], **{
-            curve: finite(history[curve][-1]) for curve in ("loss", "accuracy", "val_nll", "val_accuracy")
-        })  # fmt: skip
-
-
-def predictions(network: Network, progress: Progress, data: dict[str, Array]) -> dict[str, Array]:
-    """Predict every split with the final weights and validation with the best ones, which stay in the network.
-
-    Of the training images only the sums are kept: they are many, and no single one is looked at.
-    """
-    nll, accuracy = nll_and_accuracy(network.predict(data["x_train"]), data["y_train"])
-    count = len(data["y_train"])
-    result: dict[str, Any] = {
-        "final_train_nll": np.float64(nll * count),
-        "final_train_correct": np.int64(round(accuracy * count)),
-        "final_validation": network.predict(data["x_validation"]),
-        "final_test": network.predict(data["x_test"]),
-    }
-    if progress.best_weights:
-        network.model.set_weights(progress.best_weights)
-    result["best_validation"] = network.predict(data["x_validation"])
-    return result
+CLASSES = 10
+SECONDS_BETWEEN_STEPS = 0.5  # of which the flow is told
 
 
 def finite(value: float) -> float | None:
@@ -119,56 +58,79 @@ def usable_record(folder: Path, say: Callable[..., None]) -> bool:
         return False
 
 
+def run(folder: Path, data_path: Path, say: Callable[..., None], may_start: threading.Event) -> None:
+    """Do the training described in `folder`, or what is left of it. The caller holds the folder's lock."""
+    from tasks.training import loop  # it takes seconds; a training that is complete needs none of it
+
+    specification = Specification.from_json(files.read_json(folder / "spec.json"))
+    with np.load(data_path, allow_pickle=False) as stored:
+        data = {name: stored[name] for name in stored.files if name != "y_test"}
+    loop.configure_tensorflow(specification.threads)
+    build = partial(MODELS[specification.model].build, data["x_train"].shape[1:], CLASSES)
+    network, progress = loop.Network(build, specification, len(data["y_train"])), loop.Progress()
+    checkpoint = load_checkpoint(folder, say) or Checkpoint()
+    if checkpoint.arrays:
+        progress = loop.restore(network, checkpoint.arrays)
+        checkpoint.resumed_after.append(progress.epochs_done)
+    say("ready", epochs_done=progress.epochs_done, epochs=specification.epochs)
+    may_start.wait()
+
+    started = last_said = time.monotonic()
+
+    def report(fraction: float) -> None:
+        nonlocal last_said
+        if time.monotonic() - last_said > SECONDS_BETWEEN_STEPS:
+            last_said = time.monotonic()
+            say("step", epoch=progress.epochs_done + 1, fraction=fraction)
+
+    for epoch in loop.fit(network, progress, data, report):
+        checkpoint.epoch_seconds.append(time.monotonic() - started)
+        checkpoint.arrays = loop.state(network, progress)
+        save_checkpoint(folder, checkpoint)
+        say("epoch", epoch=epoch, seconds=checkpoint.epoch_seconds[-1], **{
+            curve: finite(progress.history[curve][-1])
+            for curve in ("loss", "accuracy", "val_nll", "val_accuracy")
+        })  # fmt: skip
+        started = time.monotonic()
+    say("finishing")
+    kept = [save_checkpoint(folder, checkpoint), *write_results(folder, network, progress, data)]
+    fitted = fitted_training(network, progress, checkpoint)
+    write_record(folder / "training.json", {"spec": specification.to_json(), **fitted.model_dump()}, kept)
+
+
 def write_results(
-    folder: Path, spec: dict[str, Any], network: Network, progress: Progress, data: dict[str, Array]
-) -> None:
-    """Write the models, predictions and summary, and last the record that vouches for them."""
-    made = [save_checkpoint(folder, network, progress)]
-    lines: list[str] = []
-    network.model.summary(print_fn=lambda line: lines.append(line), line_length=80)
-    names = ("summary.txt", "model.keras", "best.weights.h5", "predictions.npz")
-    summary, model, best_weights, predicted = (folder / name for name in names)
-    files.write_text(summary, "\n".join(lines) + "\n")
+    folder: Path, network: "Network", progress: "Progress", data: dict[str, Any]
+) -> tuple[Path, ...]:
+    """Write the model, the weights of its best epoch and the predictions; return their paths."""
+    from tasks.training.loop import predictions
+
+    paths = tuple(folder / name for name in ("model.keras", "best.weights.h5", "predictions.npz"))
+    model, best_weights, predicted = paths
     with files.atomic_write(model) as temporary:
         network.model.save(temporary)
     arrays = predictions(network, progress, data)  # leaves the best weights in the model
     with files.atomic_write(best_weights) as temporary:
         network.model.save_weights(temporary, overwrite=True)
     with files.atomic_write(predicted) as temporary:
-        np.savez(temporary, **arrays)  # type: ignore[arg-type]
-    record = {
-        "spec": spec,
-        "epochs": spec["epochs"],
-        "parameter_count": network.model.count_params(),
-        "summary": "\n".join(lines),
-        "history": {curve: [finite(value) for value in values] for curve, values in progress.history.items()},
-        "epoch_seconds": progress.epoch_seconds,
-        "seconds": sum(progress.epoch_seconds),
-        "resumed_after": progress.resumed_after,
-        "diverged": progress.diverged,
-    }
-    write_record(folder / "training.json", record, [*made, summary, model, best_weights, predicted])
+        np.savez(temporary, **arrays)
+    return paths
 
 
-def run(folder: Path, data_path: Path, say: Callable[..., None], may_start: threading.Event) -> None:
-    """Do the training described in `folder`, or what is left of it. The caller holds the folder's lock."""
-    spec = files.read_json(folder / "spec.json")
-    with np.load(data_path, allow_pickle=False) as stored:
-        data = {name: stored[name] for name in stored.files if name != "y_test"}
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(spec["threads"])
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    tf.config.experimental.enable_op_determinism()
-    network = Network(spec, len(data["y_train"]))
-    progress = load_checkpoint(folder, network, say)
-    if progress.epochs_done:
-        progress.resumed_after.append(progress.epochs_done)
-    say("ready", epochs_done=progress.epochs_done, epochs=spec["epochs"])
-    may_start.wait()
-    fit(network, progress, spec, data, lambda: save_checkpoint(folder, network, progress), say)
-    say("finishing")
-    write_results(folder, spec, network, progress, data)
+def fitted_training(network: "Network", progress: "Progress", checkpoint: Checkpoint) -> FittedTraining:
+    """Return what the record of a finished training says."""
+    lines: list[str] = []
+    network.model.summary(print_fn=lambda line: lines.append(line), line_length=80)
+    return FittedTraining(
+        parameter_count=network.model.count_params(),
+        summary="\n".join(lines),
+        history=History(
+            **{curve: [finite(value) for value in values] for curve, values in progress.history.items()}
+        ),
+        epoch_seconds=checkpoint.epoch_seconds,
+        seconds=sum(checkpoint.epoch_seconds),
+        resumed_after=checkpoint.resumed_after,
+        diverged=progress.diverged,
+    )
 
 
 def follow_parent(may_start: threading.Event) -> None:

@@ -1,8 +1,9 @@
-"""The store of trainings: what determines a training, where it is kept, and how two of them differ."""
+"""What makes two trainings the same: everything that determines a training's numbers, and nothing else."""
 
 import ast
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,46 @@ from tasks.layout import PROJECT
 from tasks.training.networks import MODELS
 from tasks.training.precision import resolve_precision
 
-# What the training process runs, besides networks.py.
-FIT_MODULES = ("errors", "files", "sealed", "training/checkpoint", "training/fit", "training/loop")
+LOOP = "tasks/training/loop.py"  # what decides a training's numbers, besides its builder and `scale`
+
+
+@dataclass(frozen=True)
+class Specification:
+    """Everything that determines the numbers of a training, and nothing else; its digest is the training's key."""
+
+    model: str
+    seed: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    learning_rate_schedule: str
+    pixel_scaling: str
+    precision: str  # "float32" or "mixed_bfloat16"
+    threads: int
+    xla: bool
+    data: str  # the digest of the prepared data
+    versions: dict[str, str]  # of the packages that calculate
+    code: dict[str, str]  # short digests of what `code_digests` names
+
+    @classmethod
+    def from_json(cls, value: Any) -> "Specification":
+        """Return what `to_json` gave; raise TypeError or ValueError for what is no specification."""
+        if not isinstance(value, dict) or value.keys() != {field.name for field in fields(cls)}:
+            raise ValueError("is no specification of a training")
+        return cls(**{**value, "versions": dict(value["versions"]), "code": dict(value["code"])})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the specification as a JSON object."""
+        return asdict(self)
+
+    @property
+    def key(self) -> str:
+        """The SHA-256 of the specification as hexadecimal text."""
+        return files.digest_of(self.to_json())
+
+    def folder(self, artifacts: Path) -> Path:
+        """Return the folder of the training in an artifacts folder."""
+        return artifacts / "trainings" / f"{self.model}-{self.seed}-{self.key[:12]}"
 
 
 def meaning(tree: ast.AST) -> str:
@@ -26,24 +65,20 @@ def meaning(tree: ast.AST) -> str:
     return ast.dump(tree)
 
 
-def code_digests(model: str, folder: Path = PROJECT / "tasks") -> dict[str, str]:
-    """Return a short digest for each piece of code that a training of `model` runs."""
-    builder = MODELS[model].build.__name__
-    functions = {
+def code_digests(model: str, project: Path = PROJECT) -> dict[str, str]:
+    """Return a short digest for each piece of code that decides the numbers of a training of `model`."""
+    trees: dict[str, ast.AST] = {
         node.name: node
-        for node in ast.parse((folder / "training/networks.py").read_text(encoding="utf-8")).body
-        if isinstance(node, ast.FunctionDef)
+        for node in ast.parse((project / "tasks/training/networks.py").read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef) and node.name in (MODELS[model].build.__name__, "scale")
     }
-    texts = {name: meaning(functions[name]) for name in (builder, "scale")}
-    texts |= {
-        name: meaning(ast.parse((folder / f"{name}.py").read_text(encoding="utf-8"))) for name in FIT_MODULES
-    }
-    return {name: files.digest_of(text)[:12] for name, text in texts.items()}
+    trees[LOOP] = ast.parse((project / LOOP).read_text(encoding="utf-8"))
+    return {name: files.digest_of(meaning(tree))[:12] for name, tree in trees.items()}
 
 
-def specification(
-    model: str,
-    seed: int,
+def specifications(
+    models: Iterable[str],
+    seeds: Iterable[int],
     data_digest: str,
     *,
     epochs: int | None,
@@ -52,80 +87,62 @@ def specification(
     pixel_scaling: str,
     precision: str,
     threads: int,
-) -> dict[str, Any]:
-    """Return everything that determines the result of a training, and nothing else; its digest is the key.
+) -> list[Specification]:
+    """Return the specification of each model with each seed.
 
-    `epochs` and `learning_rate` are the network's own where they are None.
-    """
-    network = MODELS[model]
-    return {
-        "model": model,
-        "seed": seed,
-        "epochs": network.epochs if epochs is None else epochs,
-        "batch_size": batch_size,
-        "learning_rate": network.learning_rate if learning_rate is None else learning_rate,
-        "learning_rate_schedule": network.learning_rate_schedule,
-        "pixel_scaling": pixel_scaling,
-        "precision": precision,
-        "threads": threads,
-        "xla": network.compile_with_xla,
-        "data": data_digest,
-        "versions": {name: version(name) for name in ("tensorflow", "keras", "numpy")},
-        "code": code_digests(model),
-    }
-
-
-def specifications(
-    models: Iterable[str], seeds: Iterable[int], data_digest: str, *, precision: str, **settings: Any
-) -> list[dict[str, Any]]:
-    """Return the specification of each model with each seed; `precision` may be "auto".
-
-    Other `settings` as for `specification`.
+    `epochs` and `learning_rate` are each network's own where they are None; `precision` may be "auto".
     """
     # Digesting the code takes tens of milliseconds: once per model, not once per seed.
     of_models = [
-        specification(model, 0, data_digest, precision=resolve_precision(precision, model), **settings)
+        Specification(
+            model=model,
+            seed=0,
+            epochs=MODELS[model].epochs if epochs is None else epochs,
+            batch_size=batch_size,
+            learning_rate=MODELS[model].learning_rate if learning_rate is None else learning_rate,
+            learning_rate_schedule=MODELS[model].learning_rate_schedule,
+            pixel_scaling=pixel_scaling,
+            precision=resolve_precision(precision, model),
+            threads=threads,
+            xla=MODELS[model].compile_with_xla,
+            data=data_digest,
+            versions={name: version(name) for name in ("tensorflow", "keras", "numpy")},
+            code=code_digests(model),
+        )
         for model in models
     ]
-    return [{**of_model, "seed": seed} for of_model in of_models for seed in dict.fromkeys(seeds)]
+    return [replace(of_model, seed=seed) for of_model in of_models for seed in dict.fromkeys(seeds)]
 
 
-def training_folder(artifacts: Path, spec: dict[str, Any]) -> Path:
-    """Return the folder of the training that `spec` describes."""
-    return artifacts / "trainings" / f"{spec['model']}-{spec['seed']}-{files.digest_of(spec)[:12]}"
-
-
-def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return in words what differs between two specifications, such as "learning_rate 0.001 -> 0.002"."""
     found = []
-    for name in dict.fromkeys([*new, *old]):
+    for name, after in new.items():
         before: Any = old.get(name)
-        after: Any = new.get(name)
         if before == after:
             continue
         if name == "data":
             found.append("other images (data set, validation_split or train_samples)")
         elif name == "code":
-            changed = [part for part in after if after[part] != (before or {}).get(part)]
-            found += [
-                f"code of {f'tasks/{part}.py' if part in FIT_MODULES else part} changed" for part in changed
-            ]
+            parts = [part for part in after if after[part] != before.get(part)]
+            found += [f"code of {part} changed" for part in parts] or ["other code"]
         elif name == "versions":
-            found += differences(before or {}, after)
+            found += differences(before, after)
         else:
             found.append(f"{name} {before} -> {after}")
     return found
 
 
-def why_not_reused(folder: Path, spec: dict[str, Any]) -> str:
-    """Return how `spec` differs from the most similar training of the same model and seed in the store."""
+def why_not_reused(artifacts: Path, specification: Specification) -> str:
+    """Return how it differs from the most similar training of the same model and seed in the artifacts folder."""
+    folder = specification.folder(artifacts)
     others: list[list[str]] = []
-    for path in sorted(folder.parent.glob(f"{spec['model']}-{spec['seed']}-*/spec.json")):
-        # A damaged specification is no neighbour.
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            old = files.read_json(path)
-            if training_folder(folder.parent.parent, old) == path.parent != folder:
-                others.append(differences(old, spec))
+    for path in sorted(folder.parent.glob(f"{specification.model}-{specification.seed}-*/spec.json")):
+        # A damaged specification is no neighbour, nor one of a version that knew other settings.
+        with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
+            old = Specification.from_json(files.read_json(path))
+            if old.folder(artifacts) == path.parent != folder:
+                others.append(differences(old.to_json(), specification.to_json()))
     if not others:
         return "first training of this network with this seed here"
     others.sort(key=len)

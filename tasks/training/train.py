@@ -5,43 +5,34 @@ neither independent nor repeatable, and a crash or an endless loop in one would 
 """
 
 import contextlib
-import logging
-import os
-import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import psutil
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
-from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 from prefect.states import Completed
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from tasks import files
 from tasks.data.prepare import PreparedData
 from tasks.results.enums import Origin
 from tasks.sealed import DamagedError, read_record, set_aside
-from tasks.training import specification
 from tasks.training.process import (
     STOPPED,
     Deadline,
     TrainingFailedError,
     end,
-    how_it_ended,
     messages,
     processes,
     start,
     stopping,
+    why_it_failed,
 )
 from tasks.training.progress import ProgressReport
-
-LOGGER = logging.getLogger(__name__)
-BYTES_PER_TRAINING = 2_000_000_000
-THREADS = min(4, os.cpu_count() or 1)  # part of a training's key, so it depends on the machine alone
+from tasks.training.runner import slots_of_this_run
+from tasks.training.specification import Specification, code_digests, why_not_reused
 
 
 @dataclass(frozen=True)
@@ -58,43 +49,21 @@ class Training:
     threads: int
 
 
-def trainings_at_a_time() -> int:
-    """Return how many trainings run at once: MNIST_PIPELINE_PARALLEL, or what cores and memory allow.
-
-    Two trainings with one thread each are no faster on two cores than one after the other with two threads.
-    """
-    if chosen := os.environ.get("MNIST_PIPELINE_PARALLEL"):
-        if chosen.isdecimal() and int(chosen):
-            return int(chosen)
-        LOGGER.warning("MNIST_PIPELINE_PARALLEL is %r, not a whole number from 1 on; it is not used.", chosen)
-    by_memory = psutil.virtual_memory().total // BYTES_PER_TRAINING
-    return max(1, min((os.cpu_count() or 1) // THREADS, int(by_memory)))
-
-
-slots = threading.BoundedSemaphore(trainings_at_a_time())
-
-
-def task_runner(at_a_time: int) -> TaskRunner[PrefectFuture[Any]]:
-    """Return a task runner with which that many trainings run at once, while one more loads TensorFlow."""
-    global slots
-    slots = threading.BoundedSemaphore(at_a_time)
-    return ThreadPoolTaskRunner(max_workers=at_a_time + 1)  # type: ignore[return-value]
-
-
 def follow(
     folder: Path,
-    spec: dict[str, Any],
+    specification: Specification,
     data_path: str,
     refresh: bool,
     timeout: float | None,
     report: ProgressReport,
 ) -> tuple[str, int]:
     """Run a training process to its end; return ("complete" or "done", epochs it found already done)."""
+    failed = partial(TrainingFailedError, specification.model, specification.seed)
     if stopping.is_set():
-        raise TrainingFailedError(STOPPED)
+        raise failed(STOPPED)
     process = start(folder, data_path, refresh)
     processes.add(process)
-    deadline = Deadline(timeout)
+    deadline, slots = Deadline(timeout), slots_of_this_run()
     outcome, epochs_done, problem = "", 0, ""
     with contextlib.ExitStack() as stack:
         stack.callback(end, process)
@@ -104,8 +73,8 @@ def follow(
                     report.warn("another run is training this; waiting for it")
                     deadline.suspend()
                 case "ready":
-                    if specification.code_digests(spec["model"]) != spec["code"]:
-                        raise TrainingFailedError("the code was changed while this run went on; run again")
+                    if code_digests(specification.model) != specification.code:
+                        raise failed("the code was changed while this run went on; run again")
                     epochs_done = message["epochs_done"]
                     report.say(f"process ready, {epochs_done} of {message['epochs']} epochs done before")
                     deadline.suspend()
@@ -129,13 +98,8 @@ def follow(
                     problem = message["message"]
                 case "complete" | "done":
                     outcome = message["event"]
-        process.wait()
     if not outcome:
-        if stopping.is_set():
-            raise TrainingFailedError(STOPPED)
-        raise TrainingFailedError(
-            f"{problem or how_it_ended(process.returncode)} (log: {folder / 'log.txt'})"
-        )
+        raise failed(why_it_failed(process, deadline, problem, folder / "log.txt"))
     return outcome, epochs_done
 
 
@@ -145,7 +109,7 @@ def has_begun(folder: Path, run_id: str | None) -> bool:
     return run_id is not None and log.exists() and run_id in log.read_text("utf-8", errors="replace")
 
 
-def keep_specification(folder: Path, spec: dict[str, Any], report: ProgressReport) -> None:
+def keep_specification(folder: Path, specification: Specification, report: ProgressReport) -> None:
     """Write what to train to the training's folder; say so if something else is there."""
     path = folder / "spec.json"
     with files.lock(folder, wait=False) as held:
@@ -153,15 +117,15 @@ def keep_specification(folder: Path, spec: dict[str, Any], report: ProgressRepor
             return  # the process that trains has written the same text
         if path.exists():
             with contextlib.suppress(ValueError):
-                if files.read_json(path) == spec:
+                if files.read_json(path) == specification.to_json():
                     return
             kept = set_aside(path, folder.parent.parent / "damaged")
             report.warn(f"{folder.name}/spec.json is damaged; it is kept as {kept}. It is made again.")
-        files.write_json(path, spec)
+        files.write_json(path, specification.to_json())
 
 
 def train_network(
-    spec: dict[str, Any],
+    specification: Specification,
     prepared: PreparedData,
     artifacts: Path,
     refresh: bool,
@@ -169,63 +133,70 @@ def train_network(
     report: ProgressReport,
     run_id: str | None = None,
 ) -> Training:
-    """Return the training that `spec` describes, from the store if it is there.
+    """Return the training that `specification` describes, from the store if it is there.
 
     `run_id` is that of the flow run. When a Dask worker dies, the run asks again for what the worker knew: a
     training that the run itself has begun is then gone on with, also after `refresh`, and not called reused.
     """
-    folder = specification.training_folder(artifacts, spec)
+    folder = specification.folder(artifacts)
     begun_by_this_run = has_begun(folder, run_id)
     refresh = refresh and not begun_by_this_run
 
-    keep_specification(folder, spec, report)
+    keep_specification(folder, specification, report)
 
     def result(origin: Origin, reason: str) -> Training:
-        key = files.digest_of(spec)
         return Training(
-            spec["model"], spec["seed"], origin, reason, key, str(folder), spec["precision"], spec["threads"]
+            specification.model,
+            specification.seed,
+            origin,
+            reason,
+            specification.key,
+            str(folder),
+            specification.precision,
+            specification.threads,
         )
 
     try:
         if refresh:
             reason = "refresh was asked for"
-        elif record := read_record(folder / "training.json", spec=spec):
+        elif record := read_record(folder / "training.json", spec=specification.to_json()):
             if begun_by_this_run:
-                origin = Origin.RESUMED if record.get("resumed_after") else Origin.TRAINED
+                origin = Origin.RESUMED if record["resumed_after"] else Origin.TRAINED
                 return result(origin, "by this run, at an earlier attempt")
             return result(Origin.REUSED, "same data, network, settings, code and versions")
         else:
-            reason = specification.why_not_reused(folder, spec)
+            reason = why_not_reused(artifacts, specification)
     except DamagedError as error:  # the training process sets the file aside
         reason = f"the kept training is damaged: {error}"
     with (folder / "log.txt").open("a", encoding="utf-8") as log:
         log.write(f"Flow run {run_id}.\n")
-    outcome, epochs_done = follow(folder, spec, prepared.path, refresh, timeout, report)
+    outcome, epochs_done = follow(folder, specification, prepared.path, refresh, timeout, report)
     if outcome == "complete":
         return result(Origin.REUSED, "another run has just trained it")
     if epochs_done:
-        return result(Origin.RESUMED, f"{epochs_done} of {spec['epochs']} epochs were already done; {reason}")
+        done = f"{epochs_done} of {specification.epochs} epochs were already done"
+        return result(Origin.RESUMED, f"{done}; {reason}")
     return result(Origin.TRAINED, reason)
 
 
 @task(
     name="train",
-    task_run_name="train-{spec[model]}-seed-{spec[seed]}",
+    task_run_name="train-{specification.model}-seed-{specification.seed}",
     cache_policy=NO_CACHE,
     persist_result=False,
 )
 def train(
-    spec: dict[str, Any],
+    specification: Specification,
     prepared: PreparedData,
     artifacts_dir: str,
     refresh: bool = False,
     training_timeout: float | None = None,
 ) -> Training | State[Training]:
     """Train one network with one seed, or reuse the training if nothing that matters has changed."""
-    report = ProgressReport(spec["model"], spec["seed"], spec["epochs"], get_run_logger())
+    report = ProgressReport(specification.model, specification.seed, specification.epochs, get_run_logger())
     with report:
         training = train_network(
-            spec, prepared, Path(artifacts_dir), refresh, training_timeout, report, flow_run.id
+            specification, prepared, Path(artifacts_dir), refresh, training_timeout, report, flow_run.id
         )
     report.say(f"{training.origin}: {training.origin_reason}")
     if training.origin == "reused":

@@ -1,0 +1,221 @@
+"""The whole pipeline, run as its users run it: a subprocess, another folder, no server, an empty Prefect home."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from prefect.exceptions import ParameterTypeError
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.cli import pipeline_command
+from flows.cli.script import prefect_server
+from flows.mnist_pipeline import mnist_pipeline
+from tasks.errors import UserError
+from tasks.layout import PROJECT
+
+SCRIPT = PROJECT / "flows" / "mnist_pipeline.py"
+DEADLINE = 900  # seconds; generous, because nothing here is about speed
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """An environment without a Prefect server and with an empty Prefect home."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    return {**kept, "PREFECT_HOME": str(tmp_path / "prefect")}
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path, mnist: Path) -> Path:
+    """An artifacts folder that has nothing but the data set."""
+    (tmp_path / "artifacts" / "data").mkdir(parents=True)
+    (tmp_path / "artifacts" / "data" / "mnist.npz").symlink_to(mnist)
+    return tmp_path / "artifacts"
+
+
+def pipeline(artifacts: Path, environment: dict[str, str], *flags: str) -> subprocess.CompletedProcess[str]:
+    """Run the script from another folder and wait for its end."""
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), "--artifacts-dir", str(artifacts), *flags],
+        cwd=artifacts.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+    )
+
+
+def latest_results(artifacts: Path) -> dict[str, dict]:
+    """The results.json of the newest run."""
+    return json.loads((artifacts / "latest" / "results.json").read_text())
+
+
+def test_a_server_that_does_not_answer() -> None:
+    """One line says which server was asked for in vain, and what to do."""
+    with (
+        temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}),
+        pytest.raises(UserError, match=r"No Prefect server answers at http://127\.0\.0\.1:9/api"),
+        prefect_server(),
+    ):
+        pass
+
+
+def test_a_gate_for_a_network_called_all() -> None:
+    """A deployment cannot ask for a limit that would hold for no network."""
+    with pytest.raises(ParameterTypeError):
+        mnist_pipeline.validate_parameters({"min_test_accuracy": {"all": 0.97}})
+    assert mnist_pipeline.validate_parameters({"min_test_accuracy": {"cnn": 0.97}})["min_test_accuracy"]
+
+
+@pytest.mark.slow
+def test_run_and_run_again(artifacts: Path, environment: dict[str, str]) -> None:
+    """A run of the three networks ends with a report, figures and results; a second one reuses every training."""
+    flags = ("--train-samples", "1000", "--epochs", "2")
+    first = pipeline(artifacts, environment, *flags)
+    assert first.returncode == 0, first.stderr
+    results = latest_results(artifacts)
+    assert results["status"] == "completed"
+    assert list(results["models"]) == ["dense", "cnn", "regularized_cnn"]
+    counts = [model["parameter_count"] for model in results["models"].values()]
+    assert counts == [51_450, 95_946, 175_210]
+    for model in results["models"].values():
+        (training,) = model["trainings"]
+        assert training["origin"] == "trained"
+        assert training["test"]["n"] == 10_000
+        assert {len(curve) for curve in training["history"].values()} == {2}
+        assert training["onset"]["status"] == "too_short"
+    for name in ("report.md", "report.html", "comparison.png"):
+        assert (artifacts / "latest" / name).stat().st_size > 1000
+    assert f"Report: {(artifacts / 'latest').resolve() / 'report.md'}" in first.stdout
+    assert len(first.stdout.splitlines()) <= 6
+    assert "epoch 2/2" in first.stderr  # plain lines when nobody watches in a terminal
+    assert "Traceback" not in first.stderr
+
+    second = pipeline(artifacts, environment, *flags)
+    assert second.returncode == 0, second.stderr
+    again = latest_results(artifacts)
+    assert again["provenance"]["run"] != results["provenance"]["run"]
+    assert again["provenance"]["digest"] == results["provenance"]["digest"]
+    origins = [training["origin"] for model in again["models"].values() for training in model["trainings"]]
+    assert origins == ["reused"] * 3
+    assert "Cached" in second.stderr
+    assert not list(artifacts.rglob("*.tmp*"))
+
+
+@pytest.mark.slow
+def test_killed_branches(artifacts: Path, environment: dict[str, str]) -> None:
+    """Two branches whose processes end by different signals are each named with their own reason."""
+    flags = ["--train-samples", "500", "--epochs", "3", "--artifacts-dir", str(artifacts)]
+    with subprocess.Popen(
+        [sys.executable, str(SCRIPT), *flags],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as script:
+        process_of("dense-0-", script.pid).kill()
+        process_of("cnn-0-", script.pid).terminate()
+        lines, errors = script.communicate(timeout=DEADLINE)
+    assert script.returncode == 1
+    results = latest_results(artifacts)
+    assert results["status"] == "failed"
+    assert [(failure["model"], failure["seed"]) for failure in results["failures"]] == [
+        ("dense", 0),
+        ("cnn", 0),
+    ]
+    assert results["models"]["regularized_cnn"]["trainings"][0]["test"]["n"] == 10_000
+    report = (artifacts / "latest" / "report.md").read_text()
+    for said in (lines, errors.splitlines()[-1], report):
+        for network, reason in (("dense", "was killed (signal 9)"), ("cnn", "was ended by signal 15")):
+            (sentence,) = [part for part in re.split(r"; |\n", said) if network in part and "signal" in part][
+                :1
+            ]
+            assert reason in sentence
+    assert "Traceback" not in errors
+
+
+def process_of(folder_prefix: str, parent: int, recursive: bool = False) -> psutil.Process:
+    """Wait for the training process whose folder begins like this, and return it."""
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline:
+        for process in psutil.Process(parent).children(recursive):
+            try:
+                if "tasks.training.fit" in (words := process.cmdline()) and Path(words[3]).name.startswith(
+                    folder_prefix
+                ):
+                    return process
+            except psutil.NoSuchProcess:
+                continue
+        time.sleep(0.05)
+    raise TimeoutError(f"no training process for {folder_prefix}")
+
+
+@pytest.mark.slow
+def test_missing_dataset(artifacts: Path, environment: dict[str, str]) -> None:
+    """A data set that is not there is one clear line and leaves no run behind."""
+    done = pipeline(artifacts, environment, "--dataset", "/nowhere/mnist.npz")
+    assert done.returncode == 1
+    assert "no file or folder /nowhere/mnist.npz" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert not (artifacts / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ("--epochs 0", "greater than or equal to 1"),
+        ("--epochs x", "--epochs"),
+        ("--validation-split 1.5", "less than 1"),
+        ("--models nonsense", "regularized_cnn"),
+        ("--models", "at least 1"),
+        ("--batch-size -1", "greater than or equal to 1"),
+        ("--learning-rate nan", "--learning-rate is nan"),
+        ("--train-samples 3", "greater than or equal to 10"),
+        ("--seeds -1", "greater than or equal to 0"),
+        ("--pixel-scaling half", "unit"),
+        ("--training-timeout 0", "greater than 0"),
+        ("--min-test-accuracy 7", "from 0 to 1"),
+        ("--min-test-accuracy lenet=0.9", "name=number"),
+        ("--parallel 0", "1 or more"),
+        ("--nonsense", "--nonsense"),
+    ],
+)
+def test_bad_flags(
+    flags: str, expected: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A flag outside its limits is one line that says what was expected, and exit code 2."""
+    monkeypatch.setattr(sys, "argv", ["mnist_pipeline.py", *flags.split()])
+    with pytest.raises(SystemExit) as stopped:
+        pipeline_command.main(mnist_pipeline)
+    assert stopped.value.code == 2
+    message = capsys.readouterr().err
+    assert len(message.splitlines()) <= 2
+    assert expected in message
+
+
+def test_gate_flag() -> None:
+    """--min-test-accuracy takes one number, or one for each network."""
+    assert pipeline_command.gate(["0.97"]) == 0.97
+    assert pipeline_command.gate(["dense=0.97", "cnn=0.98"]) == {"dense": 0.97, "cnn": 0.98}
+
+
+def test_flow_does_not_load_tensorflow() -> None:
+    """Importing the flow does not import TensorFlow, so --help and a deploy are quick."""
+    code = "import sys, flows.mnist_pipeline; sys.exit(bool({'tensorflow', 'keras', 'torch'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT).returncode == 0
+
+
+def test_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """--help names every parameter of the flow and what it means."""
+    monkeypatch.setattr(sys, "argv", ["mnist_pipeline.py", "--help"])
+    with pytest.raises(SystemExit) as stopped:
+        pipeline_command.main(mnist_pipeline)
+    assert stopped.value.code in (0, None)
+    text = capsys.readouterr().out
+    for name in pipeline_command.signature(mnist_pipeline).parameters:
+        assert "--" + name.replace("_", "-") in text
