@@ -183,15 +183,20 @@ def confusion(trainings: Sequence[TrainingResult]) -> str:
     as_often = f" (as often: {counted(others, 'other pair')})" if others else ""
     return (
         f"{counted(mistakes, 'mistake')} on {images:,} test images{added}; most often, {counted(most, 'time')}, "
-        f"a {truth} was taken for a {said}{as_often}."
+        f"{an(truth)} was taken for {an(said)}{as_often}."
     )
 
 
 def mistakes_shown(name: str, mistakes: Sequence[Mistake]) -> str:
     """Return what the picture of the mistakes shows, for those who cannot see it."""
     listed = [
-        f"#{mistake.index}, a {mistake.truth} taken for a {mistake.prediction} "
+        f"#{mistake.index}, {an(mistake.truth)} taken for {an(mistake.prediction)} "
         f"({probability(mistake.probability)}{', known label error' if mistake.known_label_error else ''})"
         for mistake in mistakes
     ]
     return f"The most confident mistakes of {name}: {'; '.join(listed) or 'none'}"
+
+
+def an(digit: int) -> str:
+    """Return a digit with its article: "a 7", "an 8"."""
+    return f"an {digit}" if digit == 8 else f"a {digit}"

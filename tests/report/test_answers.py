@@ -1,128 +1,127 @@
 """The tutorial's questions and the summary, in words."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
+from hand_made import (
+    FAILED,
+    against_previous,
+    failure,
+    gate,
+    network,
+    network_with,
+    onset,
+    pair,
+    previous,
+    run,
+    seeds_with,
+    training,
+)
 
-from tasks.report.answers import answer_questions, onsets_in_words
-from tasks.report.summary import summarize
+from tasks.report.answers import answers, onsets_in_words
+from tasks.report.summary import closing_lines, state_message, summary
+from tasks.results.enums import Change, GateOutcome, GateReason, OnsetStatus, Status, Verdict
+from tasks.results.run import ModelResult, Pair
 
-
-def model(
-    status: str = "not_observed",
-    interval: tuple[int, int] | None = None,
-    *,
-    accuracy: float = 0.98,
-    seeds: int = 1,
-    observed: int | None = None,
-) -> dict[str, Any]:
-    """A model of results.json whose seeds all have one status; the onset is the middle of the interval."""
-    epoch = None if interval is None else (interval[0] + interval[1]) // 2
-    test = {"n": 10_000, "accuracy": accuracy, "accuracy_ci95": [accuracy - 0.002, accuracy + 0.002]}
-    onset = {"status": status, "epoch": epoch, "interval": interval and list(interval)}
-    training = {"error": None, "test": test, "onset": onset, "history": {"val_nll": [0.1] * 20}}
-    observed = seeds * (status == "overfits") if observed is None else observed
-    over_seeds = {
-        "observed": observed,
-        "seeds": seeds,
-        "range": interval and list(interval),
-        "status_counts": {status: seeds},
-        "sentence": f"{observed} of {seeds} seeds overfit.",
-    }
-    return {
-        "parameter_count": 1_000,
-        "trainings": [training] * seeds,
-        "aggregate": {
-            "n_seeds": seeds,
-            "test_accuracy": {"mean": accuracy, "minimum": accuracy - 0.001, "maximum": accuracy + 0.001},
-            "onset": over_seeds,
-        },
-    }
+OVERFITS, NOT_OBSERVED = OnsetStatus.OVERFITS, OnsetStatus.NOT_OBSERVED
+INCONCLUSIVE, TOO_SHORT = OnsetStatus.INCONCLUSIVE, OnsetStatus.TOO_SHORT
+EARLY, SOON_AFTER, LATE = (OVERFITS, 6), (OVERFITS, 8), (OVERFITS, 15)  # the first two intervals touch
+DIVERGED = OnsetStatus.DIVERGED
 
 
-FAILED = {"parameter_count": None, "trainings": [{"error": "killed"}], "aggregate": None}
-EARLY, LATE, LATER = (5, 8), (7, 12), (14, 20)
-
-
-def pair(first: str, second: str, difference: float, significant: bool = True) -> dict[str, Any]:
-    """A comparison with a made-up verdict."""
-    return {
-        "models": [first, second],
-        "difference": difference,
-        "ci95": [difference - 0.01, difference + 0.01],
-        "significant": significant,
-        "verdict": "THE VERDICT",
-    }
-
-
-def answers(models: dict[str, Any], *comparisons: dict[str, Any]) -> list[str]:
+def answered(models: dict[str, ModelResult], *comparisons: Pair) -> list[str]:
     """The answers: CNN or dense, overfitting stopped, accuracy raised, sooner without, 99 %."""
-    return [entry["answer"] for entry in answer_questions(models, comparisons)]
+    return [answer for _, answer in answers(run(models, *comparisons))]
 
 
 @pytest.mark.parametrize(
-    ("difference", "significant", "beginning"),
-    [(-0.02, True, "Yes: "), (0.02, True, "No: "), (-0.02, False, "Not shown: ")],
+    ("verdict", "beginning"),
+    [
+        (Verdict.SECOND_BETTER, "Yes: cnn is better than dense by 2.00 points"),
+        (Verdict.FIRST_BETTER, "No: dense is better than cnn by 2.00 points"),
+        (Verdict.TIED, "Not shown: tied: "),
+    ],
 )
-def test_cnn_against_dense_follows_the_verdict(difference: float, significant: bool, beginning: str) -> None:
+def test_cnn_against_dense_follows_the_verdict(verdict: Verdict, beginning: str) -> None:
     """Yes only if the CNN is significantly better; the parameters of both are given."""
-    models = {"dense": model(), "cnn": model()}
-    answer = answers(models, pair("dense", "cnn", difference, significant))[0]
-    assert answer == f"{beginning}THE VERDICT; cnn has 1,000 parameters and dense 1,000."
+    models = {"dense": network(), "cnn": network(parameter_count=2_000)}
+    answer = answered(models, pair("dense", "cnn", verdict, 0.02))[0]
+    assert answer.startswith(beginning)
+    assert answer.endswith("; cnn has 2,000 parameters and dense 1,000.")
+
+
+Found = tuple[OnsetStatus, int | None]
 
 
 @pytest.mark.parametrize(
     ("plain", "regularized", "beginning"),
     [
-        (("overfits", EARLY), ("not_observed", None), "Yes, as far as the epochs trained can show: "),
-        (("overfits", EARLY), ("inconclusive", None), "At least it was put off beyond the epochs trained: "),
-        (("overfits", EARLY), ("overfits", LATER), "No, it only came later: "),
-        (("overfits", EARLY), ("overfits", LATE), "No: "),
-        (("not_observed", None), ("not_observed", None), "There was none to stop: "),
-        (("too_short", None), ("too_short", None), "Not decided: "),
-        (("overfits", EARLY), ("diverged", None), "Not decided: "),
+        (EARLY, (NOT_OBSERVED, None), "Yes, as far as the epochs trained can show: "),
+        (EARLY, (INCONCLUSIVE, None), "At least it was put off beyond the epochs trained: "),
+        (EARLY, LATE, "No, it only came later: "),
+        (EARLY, SOON_AFTER, "No: "),
+        (LATE, EARLY, "No: "),
+        ((NOT_OBSERVED, None), (NOT_OBSERVED, None), "There was none to stop: "),
+        ((TOO_SHORT, None), (TOO_SHORT, None), "Not decided: "),
+        (EARLY, (DIVERGED, None), "Not decided: "),
     ],
 )
-def test_whether_regularising_stopped_it(plain: Any, regularized: Any, beginning: str) -> None:
+def test_whether_regularising_stopped_it(plain: Found, regularized: Found, beginning: str) -> None:
     """The answer follows from what is known of both onsets; overlapping intervals are no "later"."""
-    answer = answers({"cnn": model(*plain), "regularized_cnn": model(*regularized)})[1]
+    answer = answered({"cnn": network_with(*plain), "regularized_cnn": network_with(*regularized)})[1]
     assert answer.startswith(beginning)
 
 
 @pytest.mark.parametrize(
     ("deep", "regularized", "beginning"),
     [
-        (("overfits", EARLY), ("not_observed", None), "Yes: "),
-        (("overfits", EARLY), ("inconclusive", None), "Yes: "),
-        (("overfits", EARLY), ("overfits", LATER), "Yes: "),
-        (("overfits", LATER), ("overfits", EARLY), "No, later: "),
-        (("overfits", EARLY), ("overfits", LATE), "Both overfit, and which sooner is unclear: "),
-        (("not_observed", None), ("overfits", EARLY), "No: "),
-        (("too_short", None), ("overfits", EARLY), "Not decided: "),
-        (("overfits", EARLY), ("diverged", None), "Not decided: "),
+        (EARLY, (NOT_OBSERVED, None), "Yes: "),
+        (EARLY, (INCONCLUSIVE, None), "Yes: "),
+        (EARLY, LATE, "Yes: "),
+        (LATE, EARLY, "No, later: "),
+        (EARLY, SOON_AFTER, "Both overfit, and which sooner is unclear: "),
+        ((NOT_OBSERVED, None), EARLY, "No: "),
+        ((TOO_SHORT, None), EARLY, "Not decided: "),
+        (EARLY, (DIVERGED, None), "Not decided: "),
     ],
 )
-def test_whether_it_overfits_sooner_without_dropout(deep: Any, regularized: Any, beginning: str) -> None:
+def test_whether_it_overfits_sooner_without_dropout(deep: Found, regularized: Found, beginning: str) -> None:
     """The same layers without dropout and L2, judged by their onsets."""
-    answer = answers({"deep_cnn": model(*deep), "regularized_cnn": model(*regularized)})[3]
+    answer = answered({"deep_cnn": network_with(*deep), "regularized_cnn": network_with(*regularized)})[3]
     assert answer.startswith(beginning)
 
 
+def seeds(statuses: Sequence[OnsetStatus]) -> ModelResult:
+    """A network whose seeds have these verdicts; those that overfit do at epoch 6."""
+    found = [onset(status, 6 if status is OVERFITS else None) for status in statuses]
+    return network(*(training(seed, onset=each) for seed, each in enumerate(found)))
+
+
 def test_most_seeds_decide_whether_a_network_overfits() -> None:
-    """Two of three seeds with an onset make a network that overfits, one of three does not."""
-    regularized = model()
-    two = model("overfits", EARLY, seeds=3, observed=2)
-    one = model("overfits", EARLY, seeds=3, observed=1)
-    assert answers({"cnn": two, "regularized_cnn": regularized})[1].startswith("Yes")
-    assert answers({"cnn": one, "regularized_cnn": regularized})[1].startswith("Not decided")
+    """Two of three seeds with an onset make a network that overfits, one beside two undecided does not."""
+    two, one = seeds([OVERFITS, OVERFITS, TOO_SHORT]), seeds([OVERFITS, TOO_SHORT, TOO_SHORT])
+    assert answered({"cnn": two, "regularized_cnn": network()})[1].startswith("Yes")
+    assert answered({"cnn": one, "regularized_cnn": network()})[1].startswith("Not decided")
 
 
 def test_whether_accuracy_rose_names_the_cost_too() -> None:
     """With deep_cnn in the run, the answer adds what dropout and L2 cost the same layers."""
-    models = {"cnn": model(), "regularized_cnn": model(), "deep_cnn": model()}
-    comparisons = pair("cnn", "regularized_cnn", 0.04), pair("regularized_cnn", "deep_cnn", -0.05)
-    assert answers(models, *comparisons)[2] == (
-        "No: THE VERDICT; against the same layers without dropout and L2: THE VERDICT."
+    models = {"cnn": network(), "regularized_cnn": network(), "deep_cnn": network()}
+    comparisons = (
+        pair("cnn", "regularized_cnn", Verdict.FIRST_BETTER, 0.04),
+        pair("regularized_cnn", "deep_cnn", Verdict.SECOND_BETTER, -0.05),
+    )
+    assert answered(models, *comparisons)[2] == (
+        "No: cnn is better than regularized_cnn by 4.00 points (3.00 to 5.00) in these trainings; "
+        "against the same layers without dropout and L2: "
+        "deep_cnn is better than regularized_cnn by 5.00 points (4.00 to 6.00) in these trainings."
+    )
+
+
+def test_networks_without_a_common_seed() -> None:
+    """Where nothing was compared, nothing is decided."""
+    assert answered({"cnn": network(), "regularized_cnn": network()})[2] == (
+        "Not decided, for want of a seed that both were trained with."
     )
 
 
@@ -136,89 +135,112 @@ def test_whether_accuracy_rose_names_the_cost_too() -> None:
     ],
 )
 def test_whether_99_percent_is_reached(accuracy: float, beginning: str) -> None:
-    """The best model's interval of 0.2 points decides how sure the answer is."""
-    answer = answers({"dense": model(accuracy=0.9), "cnn": model(accuracy=accuracy)})[4]
-    assert answer.startswith(f"{beginning}cnn has {100 * accuracy:.2f} % (")
+    """The best model's interval of 0.2 points to either side decides how sure the answer is."""
+    models = {"dense": network_with(NOT_OBSERVED, accuracy=0.9), "cnn": network_with(NOT_OBSERVED, None, accuracy)}
+    assert answered(models)[4].startswith(f"{beginning}cnn has {100 * accuracy:.2f} % (")
 
 
 def test_a_missing_model_is_said_plainly() -> None:
     """What was not trained, and what failed, leave the question unanswered and say why."""
-    first, second, *_ = answers({"cnn": FAILED})
+    first, second, *_ = answered({"cnn": FAILED})
     assert first == "Not answered: dense was not part of this run and cnn failed."
     assert second == "Not answered: regularized_cnn was not part of this run and cnn failed."
-    assert answers({})[1] == "Not answered: cnn and regularized_cnn were not part of this run."
+    assert answered({"dense": network()})[1] == (
+        "Not answered: cnn and regularized_cnn were not part of this run."
+    )
 
 
 def test_without_a_result_nothing_is_reached() -> None:
     """If every model failed there is no best one."""
-    assert answers({"cnn": FAILED})[4] == "No model has a result."
-
-
-@pytest.mark.parametrize(
-    ("status", "interval", "phrase"),
-    [
-        ("overfits", EARLY, "cnn from epoch 6 (5-8)"),
-        ("not_observed", None, "cnn not observed in 20 epochs"),
-        ("inconclusive", None, "cnn undecided after 20 epochs (lowest loss near the end)"),
-        ("too_short", None, "cnn undecided, 20 epochs being too few to judge"),
-        ("a new status", None, "cnn a new status"),
-    ],
-)
-def test_onsets_in_a_few_words(status: str, interval: tuple[int, int] | None, phrase: str) -> None:
-    """Each status has its words, and one that is not known yet breaks nothing."""
-    assert onsets_in_words({"cnn": model(status, interval)}, ["cnn"]) == phrase
+    assert answered({"cnn": FAILED})[4] == "No model has a result."
 
 
 def test_equal_onsets_are_said_once() -> None:
     """Models of which the same is known share their words."""
-    models = {"dense": model("overfits", EARLY), "cnn": model(), "deep_cnn": model()}
-    assert onsets_in_words(models, list(models)) == (
-        "dense from epoch 6 (5-8); cnn and deep_cnn not observed in 20 epochs"
+    results = run({"dense": network_with(*EARLY), "cnn": network(), "deep_cnn": network()})
+    assert onsets_in_words(results, list(results.models)) == (
+        "dense from epoch 6 (5-7); cnn and deep_cnn not observed in 20 epochs"
     )
+
+
+def accurate(**accuracies: float) -> dict[str, ModelResult]:
+    """Networks with these test accuracies, one seed each."""
+    return {name: network_with(NOT_OBSERVED, accuracy=accuracy) for name, accuracy in accuracies.items()}
 
 
 def test_the_first_sentence_ranks_no_tie() -> None:
     """The model that measures highest is named together with those it is tied with."""
-    models = {"dense": model(accuracy=0.97), "cnn": model(accuracy=0.98), "deep_cnn": model(accuracy=0.979)}
-    comparisons = pair("dense", "cnn", -0.01), pair("cnn", "deep_cnn", 0.001, significant=False)
-    assert summarize(models, comparisons, [], [], None)[0] == (
+    comparisons = (
+        pair("dense", "cnn", Verdict.SECOND_BETTER, -0.01),
+        pair("cnn", "deep_cnn", Verdict.TIED, 0.001),
+    )
+    results = run(accurate(dense=0.97, cnn=0.98, deep_cnn=0.979), *comparisons)
+    assert summary(results)[0] == (
         "Highest test accuracy: cnn, 98.00 % (97.80 to 98.20) on 10,000 images; "
         "in these trainings better than dense, tied with deep_cnn."
     )
 
 
+def test_two_seeds_tie_nobody() -> None:
+    """From two seeds there is no verdict, so no network is called tied either."""
+    models = {"dense": seeds_with([0.96, 0.97]), "cnn": seeds_with([0.98, 0.98])}
+    facts = {"seeds": [0, 1], "interval": None, "level": None}
+    results = run(models, pair("dense", "cnn", Verdict.TOO_FEW_SEEDS, **facts))
+    assert summary(results)[0].endswith("; too few seeds to tell it from dense.")
+
+
 def test_the_first_sentence_does_not_turn_a_verdict_round() -> None:
     """The highest mean may belong to the network that lost on the seeds that both have, if others failed."""
-    models = {"dense": model(accuracy=0.945), "cnn": model(accuracy=0.957, seeds=3)}
-    assert summarize(models, [pair("dense", "cnn", 0.015)], [], [], None)[0].endswith(
-        "worse on shared seeds than dense."
-    )
+    models = {**accurate(dense=0.945), "cnn": seeds_with([0.957] * 3)}
+    results = run(models, pair("dense", "cnn", Verdict.FIRST_BETTER, 0.015))
+    assert summary(results)[0].endswith("worse on shared seeds than dense.")
+
+
+ALONE = [
+    "Highest test accuracy: cnn, 98.00 % (97.80 to 98.20) on 10,000 images.",
+    "Overfitting: cnn from epoch 6 (5-7).",
+    "Is 99 % reached? No: cnn has 98.00 % (97.80 to 98.20) on 10,000 images.",
+]
 
 
 def test_a_single_model_needs_no_comparison() -> None:
-    """One model: its accuracy, its onset, and whether 99 % is reached."""
-    assert summarize({"cnn": model("overfits", EARLY)}, [], [], [], None) == [
-        "Highest test accuracy: cnn, 98.00 % (97.80 to 98.20) on 10,000 images.",
-        "Overfitting: cnn from epoch 6 (5-8).",
-        "Is 99 % reached? No: cnn has 98.00 % (97.80 to 98.20) on 10,000 images.",
-    ]
+    """One model: its accuracy, its onset, and whether 99 % is reached; in the terminal with the report's path."""
+    results = run({"cnn": network_with(*EARLY)})
+    assert summary(results) == ALONE
+    assert closing_lines(results, "somewhere/report.md") == [*ALONE, "Report: somewhere/report.md"]
+    assert state_message(results, "somewhere/report.md") == "somewhere/report.md"
 
 
-def test_failures_and_gates_come_last() -> None:
-    """What went wrong follows the answer: steps with their seeds, and gates with their messages."""
-    failures = [{"task": "train-cnn", "seed": seed, "error": "killed.\nmore"} for seed in (0, 1)]
-    gates = [{"passed": False, "message": f"gate {number}"} for number in range(5)]
-    assert summarize({"cnn": FAILED}, [], failures, gates, None) == [
-        "Failed: train-cnn (seeds 0 and 1): killed.",
-        "5 gates failed: gate 0; gate 1; gate 2; and 2 more.",
-    ]
+def test_two_failures_keep_their_reasons() -> None:
+    """Summary and state name each failure with its network, its seed and its own reason, and gates."""
+    results = run(
+        {"dense": FAILED, "cnn": FAILED},
+        status=Status.FAILED,
+        failures=[failure("dense", 0, "killed."), failure("cnn", 0, "no memory")],
+        gates=[
+            gate(outcome=GateOutcome.NOT_HELD, reason=GateReason.NO_RESULT),
+            gate(outcome=GateOutcome.NOT_JUDGED, reason=GateReason.NOT_IN_THIS_RUN, model="deep_cnn"),
+        ],
+    )
+    failed = "train dense (seed 0): killed; train cnn (seed 0): no memory"
+    missed = "cnn has no result to hold against the 97.00 % required"
+    assert summary(results) == [f"Failed: {failed}.", f"1 gate failed: {missed}."]
+    assert state_message(results, "somewhere/report.md") == (
+        f"{failed}; {missed}. The report: somewhere/report.md"
+    )
+
+
+def test_many_failed_gates_are_counted() -> None:
+    """Three of them are named."""
+    missed = gate(outcome=GateOutcome.NOT_HELD, reason=GateReason.NO_RESULT)
+    words = "; ".join(["cnn has no result to hold against the 97.00 % required"] * 3)
+    assert summary(run({"cnn": FAILED}, gates=[missed] * 5)) == [f"5 gates failed: {words}; and 2 more."]
 
 
 def test_a_change_since_the_previous_run_is_summarised() -> None:
     """Only changes beyond chance are named."""
-    line = {"model": "cnn", "verdict": "worse than before (-1.00 points, -1.50 to -0.50)"}
-    still = {"model": "dense", "verdict": "unchanged: the same test images are recognised"}
-    sentences = summarize({}, [], [], [], {"run": "earlier", "models": [still, line]})
-    assert sentences == ["Compared with earlier: cnn worse than before (-1.00 points, -1.50 to -0.50)."]
-    sentences = summarize({}, [], [], [], {"run": "earlier", "models": [still]})
-    assert sentences == ["Compared with earlier: no accuracy changed beyond chance."]
+    still = against_previous(Change.UNCHANGED, "dense")
+    results = run({"cnn": FAILED}, previous_run=previous(still, against_previous(Change.WORSE)))
+    assert summary(results) == ["Compared with earlier: cnn worse than before (-1.00 points, -1.50 to -0.50)."]
+    results = run({"cnn": FAILED}, previous_run=previous(still))
+    assert summary(results) == ["Compared with earlier: no accuracy changed beyond chance."]
