@@ -14,7 +14,7 @@ import pytest
 from specified import specified
 
 from tasks import files
-from tasks.data.download import Dataset
+from tasks.data.download import VerifiedDataset
 from tasks.data.prepare import PreparedData
 from tasks.sealed import write_record
 from tasks.training import process as process_module
@@ -24,7 +24,7 @@ from tasks.training.specification import Specification
 
 READY = "say(event='ready', epochs_done=0, epochs=2); sys.stdin.readline();"
 PREPARED = PreparedData(
-    *(Dataset("mnist", "mnist.npz", "digest", "test", True), "prepared.npz", "digest", 0.1, None),
+    *(VerifiedDataset("mnist", "mnist.npz", "digest", "test", True), "prepared.npz", "digest", 0.1, None),
     *({}, {}, {}, [], [], "images.npz"),
 )
 

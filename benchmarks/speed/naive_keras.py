@@ -1,22 +1,20 @@
 """The tutorial's script, call for call: what the pipeline's speed is compared with.
 
-    python benchmarks/naive_keras.py artifacts/data/mnist.npz [--models cnn] [--epochs 2] [--train-samples N]
+    python -m benchmarks.speed.naive_keras [--models cnn] [--epochs 2] [--train-samples N]
 
 Without flags it is the whole programme: 50 epochs of the dense network, 20 of the convolutional one, 30 of the
 regularised one. Only a clock is added, and the last line on stdout, which says in JSON what it read.
 """
 
-import argparse
-import json
 import time
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 from keras import layers, regularizers
 
-EPOCHS = {"dense": 50, "cnn": 20, "regularized_cnn": 30}
+from benchmarks.common import FITTED, mnist
+from benchmarks.speed.peer import run_peer
 
 
 def build(name: str) -> keras.Model:
@@ -68,41 +66,30 @@ class Clock(keras.callbacks.Callback):  # type: ignore[misc]
         self.moments.append(time.monotonic())
 
 
-def main() -> None:
-    """Train and evaluate the networks one after the other."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("dataset", type=Path)
-    parser.add_argument("--models", nargs="+", choices=EPOCHS, default=list(EPOCHS))
-    parser.add_argument("--epochs", type=int)
-    parser.add_argument("--train-samples", type=int, default=54_000)
-    arguments = parser.parse_args()
-    with np.load(arguments.dataset) as data:
+def train(name: str, epochs: int, train_samples: int, precision: str) -> dict[str, Any]:
+    """Train and evaluate one network, in float32 whatever `precision` says."""
+    with np.load(mnist()) as data:
         x_train, y_train, x_test, y_test = (data[k] for k in ("x_train", "y_train", "x_test", "y_test"))
-    x_train = x_train.reshape(-1, 28, 28, 1) / np.float32(255)
+    chosen = np.r_[:train_samples, FITTED : len(x_train)]  # the validation images stay the last ones
+    x_train = x_train[chosen].reshape(-1, 28, 28, 1) / np.float32(255)
     x_test = x_test.reshape(-1, 28, 28, 1) / np.float32(255)
-    if arguments.train_samples < 54_000:  # the validation images stay the last ones
-        x_train = np.concatenate([x_train[: arguments.train_samples], x_train[54_000:]])
-        y_train = np.concatenate([y_train[: arguments.train_samples], y_train[54_000:]])
-    results = {}
-    for name in arguments.models:
-        model, clock = build(name), Clock()
-        model.fit(
-            x_train,
-            y_train,
-            batch_size=128,
-            epochs=arguments.epochs or EPOCHS[name],
-            validation_split=6000 / len(x_train),
-            verbose=2,
-            callbacks=[clock],
-        )
-        _, accuracy = model.evaluate(x_test, y_test, verbose=2)
-        results[name] = {
-            "epoch_seconds": np.diff(clock.moments).tolist(),
-            "test_accuracy": accuracy,
-            "floating_point_operations_per_image": floating_point_operations(model),
-        }
-    print(json.dumps(results))
+    model, clock = build(name), Clock()
+    model.fit(
+        x_train,
+        y_train[chosen],
+        batch_size=128,
+        epochs=epochs,
+        validation_split=6000 / len(x_train),
+        verbose=2,
+        callbacks=[clock],
+    )
+    _, accuracy = model.evaluate(x_test, y_test, verbose=2)
+    return {
+        "epoch_seconds": np.diff(clock.moments).tolist(),
+        "test_accuracy": accuracy,
+        "floating_point_operations_per_image": floating_point_operations(model),
+    }
 
 
 if __name__ == "__main__":
-    main()
+    run_peer(train)

@@ -1,0 +1,125 @@
+"""Would the tests notice? Modules with one random change each, run against the tests of their room.
+
+    python -m benchmarks.mutants tasks/evaluation/onset.py tasks/files.py [--number 6] [--seed 0]
+
+A mutant is a module in which one thing is different: a comparison (cmp), + - * or / (bin), a number that is
+greater by one (num), `and` for `or` (bool), or a `not` that is gone (not). The tests of tasks/ROOM/NAME.py are the
+fast ones of tests/ROOM/, those of test_NAME.py first. A mutant is noticed if a test fails, or if the tests take
+half a minute more than three times as long. Prints the mutants that survive (a person has to see which of them
+change nothing that matters) and the share that is noticed. All happens in a copy of the repository.
+"""
+
+import ast
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.common import PROJECT, run
+from tasks.errors import UserError
+
+SWAPPED = "Lt LtE, Gt GtE, Eq NotEq, In NotIn, Is IsNot, Add Sub, Mult Div, And Or"
+PAIRS = [[getattr(ast, name) for name in pair.split()] for pair in SWAPPED.split(",")]
+SWAPS = {a: b for pair in PAIRS for a, b in (pair, pair[::-1])}
+SLOW = "slow or e2e or postgres or browser or faults"
+PYTEST = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", f"not ({SLOW})"]
+
+
+def change(node: ast.AST) -> str | None:
+    """Change a node in place and return how, None if it stays: + and / of texts and paths do, told by a string."""
+    match node:
+        case ast.Compare(ops=[first, *_]) if type(first) in SWAPS:
+            node.ops[0] = SWAPS[type(first)]()
+            return "cmp"
+        case ast.BinOp(left, op, right) if type(op) in SWAPS:
+            if any(isinstance(getattr(side, "value", side), str | ast.JoinedStr) for side in (left, right)):
+                return None
+            node.op = SWAPS[type(op)]()
+            return "bin"
+        case ast.BoolOp():
+            node.op = SWAPS[type(node.op)]()
+            return "bool"
+        case ast.UnaryOp(ast.Not()):
+            node.operand = ast.UnaryOp(ast.Not(), node.operand)
+            return "not"
+        case ast.Constant(int() | float()) if not isinstance(node.value, bool):
+            node.value += 1
+            return "num"
+    return None
+
+
+def copy_repository(folder: Path) -> None:
+    """Copy what git would keep, as it stands."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    for name in listed.rstrip("\0").split("\0"):
+        if (PROJECT / name).is_file():  # not removed since the last commit
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(PROJECT / name, folder / name)
+
+
+def tests_of(module: Path) -> list[str]:
+    """Return the test files of the module's room, its own first; those directly in tests/ if it is in no room."""
+    room = PROJECT.joinpath("tests", *module.parent.parts[1:])
+    found = sorted(room.glob("test_*.py"), key=lambda path: (path.stem != f"test_{module.stem}", path))
+    return [str(path.relative_to(PROJECT)) for path in found]
+
+
+def passes(folder: Path, tests: list[str], limit: float) -> bool:
+    """Return whether the tests pass in the copy within `limit` seconds. Raises UserError if there are none."""
+    # No bytecode: a mutant may be as long as its module and written in the same second.
+    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment.setdefault("MNIST_PIPELINE_TEST_DATA", str(PROJECT / "artifacts" / "data" / "mnist.npz"))
+    command = [sys.executable, *PYTEST, "--hypothesis-seed=0", *tests]
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
+    ) as process:
+        try:
+            code = process.wait(timeout=limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return False
+    if not tests or code == 5:  # pytest's code for "no tests"
+        raise UserError(f"There are no fast tests in {' '.join(tests) or 'the room'}.")
+    return code == 0
+
+
+def mutants(source: str, number: int, seed: str) -> Iterator[tuple[int, str, str]]:
+    """Yield line, kind and text of `number` mutants, fewer if there are not so many places."""
+    kinds = [change(node) for node in list(ast.walk(ast.parse(source)))]
+    places = [place for place, kind in enumerate(kinds) if kind]
+    for place in sorted(random.Random(seed).sample(places, min(number, len(places)))):
+        tree = ast.parse(source)
+        node = list(ast.walk(tree))[place]
+        kind = change(node)
+        yield node.lineno, kind, ast.unparse(ast.fix_missing_locations(tree))
+
+
+def main(*modules: Path, number: int = 6, seed: int = 0) -> None:
+    """Make `number` mutants of each module and run the tests on each."""
+    outcomes = []
+    with tempfile.TemporaryDirectory(prefix="mnist-pipeline-mutants-") as name:
+        folder = Path(name)
+        copy_repository(folder)
+        for module in modules:
+            source, tests, began = (folder / module).read_text(), tests_of(module), time.monotonic()
+            if not passes(folder, tests, 1800):
+                raise UserError(f"{' '.join(tests)} do not pass without any change.")
+            limit = 30 + 3 * (time.monotonic() - began)
+            for line, kind, text in mutants(source, number, f"{seed} {module}"):
+                (folder / module).write_text(text)
+                outcomes.append(not passes(folder, tests, limit))
+                if not outcomes[-1]:
+                    print(f"{module}:{line} {kind}  {source.splitlines()[line - 1].strip()}", flush=True)
+            (folder / module).write_text(source)
+    print(f"{sum(outcomes)} of {len(outcomes)} noticed ({sum(outcomes) / max(len(outcomes), 1):.0%}).")
+
+
+if __name__ == "__main__":
+    run(main)
