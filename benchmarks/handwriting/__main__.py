@@ -112,24 +112,21 @@ def main(
     images, digits = mnist_images(count, tuning)
     seen = {"MNIST's own 28 x 28 images": (images, digits)}
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
         for kind, made in kinds(images, digits, fonts, tuning).items():
-            seen[kind] = in_mnist_form(made, "JPEG" in kind, folder)
-        every_form = np.concatenate([forms for forms, _ in seen.values()])
-        np.savez(folder / "images.npz", images=every_form)
-        said = ask_networks.fn(Pictures(str(folder / "images.npz"), [""] * len(every_form), {}), networks)
-    truth = np.concatenate([digits for _, digits in seen.values()])
-    right = {network: np.argmax(values, axis=1) == truth for network, values in said.items()}
-    rows, start = [], 0
-    for kind, (_, digits) in seen.items():
-        n = len(digits)
-        correct = [int(values[start : start + n].sum()) for values in right.values()]
+            seen[kind] = in_mnist_form(made, "JPEG" in kind, Path(name))
+        forms, truth = (np.concatenate(parts) for parts in zip(*seen.values(), strict=True))
+        np.savez(Path(name, "images.npz"), images=forms)
+        said = ask_networks.fn(Pictures(str(Path(name, "images.npz")), [""] * len(forms), {}), networks)
+    ends = np.cumsum([len(digits) for _, digits in seen.values()])[:-1]
+    right = {name: np.split(np.argmax(values, axis=1) == truth, ends) for name, values in said.items()}
+    rows = []
+    for place, (kind, (_, digits)) in enumerate(seen.items()):
+        n, correct = len(digits), [int(parts[place].sum()) for parts in right.values()]
         shares = [percent_with_interval(k / n, wilson_interval(k, n)) for k in correct]
         rows.append([kind, f"{n:,}", str((digits == REFUSED).sum()), *shares])
-        start += n
     print(table(["pictures", "n", "refused", *right], rows))
-    for network, values in right.items() if fonts else ():
-        print(f"\nFonts that {network} reads least: {worst_fonts(fonts, values[start - n :])}.")
+    for network, parts in right.items() if fonts else ():
+        print(f"\nFonts that {network} reads least: {worst_fonts(fonts, parts[-1])}.")
 
 
 if __name__ == "__main__":
