@@ -108,21 +108,6 @@ def epochs_needed(runs: list[Run], rule: Rule) -> dict[str, float]:
     return shares
 
 
-def line(row: dict[str, Any]) -> str:
-    """One row in words."""
-    parts = ["{runs} runs"]
-    if "onsets" in row:
-        parts.append("error {median_error:.0f}, 90 % within {error_90:.0f}")
-        parts.append("own minimum {own_minimum_median_error:.0f}, {own_minimum_error_90:.0f}")
-        parts.append("interval {interval_holds_truth_percent:.0f} % at {interval_median_width:.0f}")
-    if "verdict_percent" in row:
-        parts.append("verdict {verdict_percent:.1f} % of {verdicts_due}")
-    if "false_alarms" in row:
-        low, high = row["false_alarms_percent_ci95"]
-        parts.append(f"false alarms {{false_alarms}} of {{never_overfitting}} ({low:.1f}-{high:.1f} %)")
-    return "; ".join(parts).format(**row)
-
-
 def scores(title: str, settings: dict[str, list[Run]], rule: Rule) -> dict[str, Any]:
     """Return and print the measures of a rule for each setting, and for all together unless they are networks."""
     rows = {}
@@ -132,7 +117,8 @@ def scores(title: str, settings: dict[str, list[Run]], rule: Rule) -> dict[str, 
         rows[name] = score(runs, rule)
         if "real" in title:
             rows[name]["verdict_percent_by_epochs_after_onset"] = epochs_needed(runs, rule)
-        print(title, name, line(rows[name]), sep=" | ", flush=True)
+        numbers = {key: value for key, value in rows[name].items() if isinstance(value, int | float)}
+        print(f"{title} | {name}:", *(f"{key} {value:.4g}" for key, value in numbers.items()), flush=True)
     return rows
 
 
