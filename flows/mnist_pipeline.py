@@ -14,7 +14,7 @@ from pydantic import Field
 
 from tasks import layout
 from tasks.comparison.compare import Header, Limits, compare
-from tasks.comparison.provenance import dataset_section, failures, keep_images, provenance
+from tasks.comparison.provenance import dataset_section, failures, keep_images, plans, provenance
 from tasks.data.download import download_mnist
 from tasks.data.prepare import prepare_mnist
 from tasks.evaluation.evaluate import evaluate
@@ -22,11 +22,11 @@ from tasks.report.summary import state_message
 from tasks.report.write import report
 from tasks.results.enums import Status
 from tasks.results.file import read_results
-from tasks.results.run import Plan
 from tasks.training.networks import MODELS
 from tasks.training.process import trainings_end_with_this
+from tasks.training.runner import THREADS, TrainingRunner
 from tasks.training.specification import specifications
-from tasks.training.train import THREADS, task_runner, train, trainings_at_a_time
+from tasks.training.train import train
 
 NetworkName = Literal["dense", "cnn", "regularized_cnn", "deep_cnn", "challenger"]
 ModelName = Literal[NetworkName, "all"]
@@ -46,7 +46,7 @@ def run_name() -> str:
 @flow(
     name="mnist-pipeline",
     flow_run_name=run_name,
-    task_runner=task_runner(trainings_at_a_time()),
+    task_runner=TrainingRunner(),  # type: ignore[arg-type]
 )
 def mnist_pipeline(
     dataset: str = "mnist",
@@ -107,7 +107,7 @@ def mnist_pipeline(
     )
     with trainings_end_with_this():
         trainings = [
-            train.with_options(name=f"train-{spec['model'].replace('_', '-')}").submit(
+            train.with_options(name=f"train-{spec.model.replace('_', '-')}").submit(
                 spec, prepared, str(artifacts), refresh, training_timeout
             )
             for spec in specs
@@ -117,28 +117,18 @@ def mnist_pipeline(
             for trained in trainings
         ]
         wait(evaluations)
-    branches = [
-        (spec["model"], spec["seed"], trained, evaluated)
-        for spec, trained, evaluated in zip(specs, trainings, evaluations, strict=True)
-    ]
     keep_images(run_folder, prepared)
     header = Header(
         parameters=parameters,
-        provenance=provenance(
-            run_folder,
-            started,
-            parameters,
-            {spec["model"]: spec["precision"] for spec in specs},
-            deployment_name,
-        ),
+        provenance=provenance(run_folder, started, parameters, specs, deployment_name),
         dataset=dataset_section(run_folder, prepared, pixel_scaling),
-        plans={spec["model"]: Plan(**{name: spec[name] for name in Plan.model_fields}) for spec in specs},
+        plans=plans(specs),
     )
     compare(
         str(run_folder),
         header,
         [evaluated.result() for evaluated in evaluations if evaluated.state.is_completed()],
-        failures(branches),
+        failures(specs, trainings, evaluations),
         Limits(min_test_accuracy, max_accuracy_drop),
     )
     layout.point_latest_at(run_folder, get_run_logger().warning)

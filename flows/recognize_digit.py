@@ -51,4 +51,4 @@ def recognize_digit(
 if __name__ == "__main__":
     from flows.cli.recognize_command import main
 
-    main()
+    main(recognize_digit)

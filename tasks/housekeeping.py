@@ -1,12 +1,11 @@
-"""What is kept in the artifacts folder, and what of it nobody needs any more.
+"""What is kept in the artifacts folder, and what of it nobody needs any more: `python -m tasks.housekeeping`.
 
-`python -m tasks.housekeeping` lists trainings, prepared data and runs that were stopped; with `--prune` it removes
-what no run refers to. All of it can be made again; runs with results are never removed, nor is anything that this
-program did not make: that is left and named.
+All that can go can be made again. Runs with results are never removed, nor is anything that this program did not
+make: that is left and named.
 """
 
-import argparse
 import contextlib
+import json
 import os
 import shutil
 import stat
@@ -16,12 +15,17 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from tasks import files
+from tasks.command_line import RUN_FAILED, run_command
 from tasks.errors import UserError, explain
+from tasks.files import lock
 from tasks.layout import ARTIFACTS, Artifacts
 from tasks.ownership import RUN_FILES, TRAINING_FILES, foreign_files, is_run, is_training
+from tasks.wording import counted
+
+State = Literal["complete", "partial", "in use", "data", "running", "stopped"]
+SAFE_HOURS = 1  # prepared data of the last hour may be those of a run that is about to begin
 
 
 @dataclass(frozen=True)
@@ -29,18 +33,14 @@ class Kept:
     """One line of the list: a training's folder, a file of prepared data, or the folder of a stopped run."""
 
     path: Path
-    state: str
+    state: State
     runs: list[str]  # that refer to it, oldest first
-
-    @property
-    def files(self) -> list[Path]:
-        return [self.path, *self.path.rglob("*")]
 
     @property
     def facts(self) -> list[os.stat_result]:
         """Of all its files but those that vanish meanwhile, as temporary ones do."""
         found = []
-        for file in self.files:
+        for file in (self.path, *self.path.rglob("*")):
             with contextlib.suppress(FileNotFoundError):
                 found.append(file.stat())
         return found
@@ -55,59 +55,74 @@ class Kept:
         newest = max((fact.st_mtime for fact in self.facts), default=0.0)
         return max(0.0, time.time() - newest) / 3600
 
+    @property
+    def busy(self) -> bool:
+        """Whether a run goes on with it."""
+        return self.state in ("running", "in use")
 
-def written_by(run: Path) -> Iterator[dict[str, Any]]:
-    """Yield what `compare` and `evaluate` wrote into a run folder; say which files cannot be read."""
+    @property
+    def unused(self) -> bool:
+        """Whether nobody needs it."""
+        new_data = self.state == "data" and self.hours < SAFE_HOURS
+        return not (self.runs or self.busy or new_data)
+
+
+def mentioned(text: str) -> set[str]:
+    """Return the names of trainings and prepared data that a JSON text mentions, wherever in it.
+
+    Versions of this program differ in what they write where, but not in these keys. Raises ValueError.
+    """
+    names: set[str] = set()
+
+    def note(found: dict[str, object]) -> None:
+        if isinstance(folder := found.get("folder"), str):
+            names.add(Path(folder).name)
+        if isinstance(digest := found.get("prepared_digest"), str):
+            names.add(f"prepared-{digest[:12]}.npz")
+
+    json.loads(text, object_hook=note)
+    return names
+
+
+def referred_to(run: Path) -> Iterator[str]:
+    """Yield what a run refers to; say which of its files cannot be read.
+
+    It names each training in results.json and in a file of its own: one of them may be damaged.
+    """
     for path in [run / "results.json", *sorted(run.glob("trainings/*.json"))]:
         try:
-            content = files.read_json(path)
+            yield from mentioned(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             continue  # the run was stopped
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             print(f"{path} is damaged ({type(error).__name__}); what it alone names counts as unused.")
-            continue
-        if isinstance(content, dict):
-            yield content
 
 
-def references(artifacts: Path) -> dict[str, list[str]]:
-    """Return which runs refer to a training or to prepared data, by the name of its folder or file.
-
-    A run names each training in results.json and in a file of its own: one of them may be damaged.
-    """
+def references(artifacts: Artifacts) -> dict[str, list[str]]:
+    """Return which runs refer to a training or to prepared data, by the name of its folder or file."""
     found: dict[str, list[str]] = {}
-    for run in sorted(artifacts.glob("runs/*/")):
-        names: set[str] = set()
-        for content in written_by(run):
-            trainings = [content.get("training")]
-            with contextlib.suppress(KeyError, TypeError, AttributeError):  # damaged, or of another version
-                names.add(f"prepared-{content['dataset']['prepared_digest'][:12]}.npz")
-                trainings += [entry for model in content["models"].values() for entry in model["trainings"]]
-            for training in trainings:
-                with contextlib.suppress(KeyError, TypeError, AttributeError):
-                    names.add(Path(training["folder"]).name)  # type: ignore[index]
-        for name in names:
+    for run in sorted(artifacts.runs.glob("*/")):
+        for name in set(referred_to(run)):
             found.setdefault(name, []).append(run.name)
     return found
 
 
 def in_use(folder: Path) -> bool:
     """Return whether a process holds the folder's lock."""
-    with files.lock(folder, wait=False) as held:
+    with lock(folder, wait=False) as held:
         return not held
 
 
-def kept_in(artifacts: Path) -> list[Kept]:
+def kept_in(artifacts: Artifacts) -> list[Kept]:
     """Return all trainings, all prepared data, and the runs that ended without results."""
     referring = references(artifacts)
     kept = []
-    for folder in filter(is_training, sorted(artifacts.glob("trainings/*/"))):
-        done = "complete" if (folder / "training.json").exists() else "partial"
-        state = "in use" if in_use(folder) else done
-        kept.append(Kept(folder, state, referring.get(folder.name, [])))
-    for file in filter(is_prepared, sorted(artifacts.glob("data/prepared-*.npz"))):
+    for folder in filter(is_training, sorted(artifacts.trainings.glob("*/"))):
+        done: State = "complete" if (folder / "training.json").exists() else "partial"
+        kept.append(Kept(folder, "in use" if in_use(folder) else done, referring.get(folder.name, [])))
+    for file in filter(is_prepared, sorted(artifacts.data.glob("prepared-*.npz"))):
         kept.append(Kept(file, "data", referring.get(file.name, [])))
-    for run in filter(is_run, sorted(artifacts.glob("runs/*/"))):
+    for run in filter(is_run, sorted(artifacts.runs.glob("*/"))):
         if not any((run / name).exists() for name in ("results.json", "report.md")):
             kept.append(Kept(run, "running" if in_use(run) else "stopped", []))
     return kept
@@ -120,88 +135,79 @@ def is_prepared(file: Path) -> bool:
     return False
 
 
-def not_ours(artifacts: Path) -> list[Path]:
+def not_ours(artifacts: Artifacts) -> list[Path]:
     """Return what lies among trainings, prepared data and runs and is none, links included."""
-    left = [path for path in artifacts.glob("trainings/*") if not is_training(path)]
-    left += [path for path in artifacts.glob("runs/*") if not is_run(path)]
-    left += [path for path in artifacts.glob("data/prepared-*.npz") if not is_prepared(path)]
+    left = [path for path in artifacts.trainings.glob("*") if not is_training(path)]
+    left += [path for path in artifacts.runs.glob("*") if not is_run(path)]
+    left += [path for path in artifacts.data.glob("prepared-*.npz") if not is_prepared(path)]
     return sorted(left)
 
 
-def remove(kept: Kept) -> list[Path]:
+def remove(path: Path) -> list[Path]:
     """Remove a training, data or a stopped run; or return what in it this program did not make, and leave it."""
-    own = TRAINING_FILES if kept.path.parent.name == "trainings" else RUN_FILES
-    if foreign := foreign_files(kept.path, own):
+    own = TRAINING_FILES if path.parent.name == "trainings" else RUN_FILES
+    if foreign := foreign_files(path, own):
         return foreign
-    shutil.rmtree(kept.path) if kept.path.is_dir() else kept.path.unlink()
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
     return []
 
 
 def line(kept: Kept) -> str:
     """Return the line of the list: network, seed and key (or a name), size, age, state, and who refers to it."""
-    network, seed, key = ([*kept.path.name.rsplit("-", 2), "", ""])[:3]
-    name = f"{network:<16} {seed:>4}  {key:<12}"
-    if kept.path.parent.name != "trainings":
-        name = f"{kept.path.name:<35}"
+    name = f"{kept.path.name:<35}"
+    if kept.path.parent.name == "trainings":
+        network, seed, key = kept.path.name.rsplit("-", 2)
+        name = f"{network:<16} {seed:>4}  {key:<12}"
     age = f"{kept.hours:.0f} h" if kept.hours < 48 else f"{kept.hours / 24:.0f} days"
-    use = f"{len(kept.runs)} run{'s' * (len(kept.runs) != 1)}"
-    last = f", last {kept.runs[-1]}" if kept.runs else ""
-    return f"{name} {kept.bytes / 1e6:7.1f} {age:>8}  {kept.state:<8}  {use}{last}"
+    use = counted(len(kept.runs), "run") + (f", last {kept.runs[-1]}" if kept.runs else "")
+    return f"{name} {kept.bytes / 1e6:7.1f} {age:>8}  {kept.state:<8}  {use}"
 
 
-def keep_house(artifacts: Path, prune: bool) -> None:
+def keep_house(artifacts: Artifacts, prune: bool) -> None:
     """Print the list; with `prune`, remove what no run refers to.
 
     Raises UserError if there is no such folder, or if a run goes on: what it will refer to is not known yet.
     """
-    if not artifacts.is_dir():
-        raise UserError(f"There is no folder {artifacts}. Name the artifacts folder: --artifacts-dir.")
+    if not artifacts.root.is_dir():
+        raise UserError(f"There is no folder {artifacts.root}. Name the artifacts folder: --artifacts-dir.")
     if prune:
-        Artifacts(artifacts).claim()
-    with files.lock(artifacts / "runs") if prune else contextlib.nullcontext():  # no run starts meanwhile
+        artifacts.claim()
+    with lock(artifacts.runs) if prune else contextlib.nullcontext():  # no run starts meanwhile
         everything = kept_in(artifacts)
-        running = [kept.path.name for kept in everything if kept.state in ("running", "in use")]
-        if prune and running:
-            raise UserError(f"{running[0]} is in use. Wait until no run goes on, then prune.")
+        for kept in everything:
+            if prune and kept.busy:
+                raise UserError(f"{kept.path.name} is in use. Wait until no run goes on, then prune.")
         print(f"{'network':<16} {'seed':>4}  {'key':<12} {'MB':>7} {'age':>8}  {'state':<8}  referred to by")
         for kept in everything:
             print(line(kept))
-        unused = [
-            kept
-            for kept in everything
-            if not kept.runs
-            and kept.state not in ("running", "in use")
-            and not (kept.state == "data" and kept.hours < 1)  # a run that begins may just have written it
-        ]
-        sizes = {kept.path: kept.bytes for kept in unused}
+        sizes = {kept.path: kept.bytes for kept in everything if kept.unused}
         left = not_ours(artifacts)
-        for kept in unused if prune else ():
-            if foreign := remove(kept):
-                del sizes[kept.path]
+        for path in list(sizes) if prune else ():
+            if foreign := remove(path):
+                del sizes[path]
                 left += foreign
-        for path in left:
-            print(f"Left, not made by this program: {path.relative_to(artifacts)}")
-        print(
-            f"{'Removed' if prune else '--prune removes'} {len(sizes)} of {len(everything)}, "
-            f"{sum(sizes.values()) / 1e6:.1f} MB."
-        )
-        if damaged := list(artifacts.glob("damaged/*")):
-            print(f"{len(damaged)} damaged files were set aside in {artifacts / 'damaged'}.")
+    for path in left:
+        print(f"Left, not made by this program: {path.relative_to(artifacts.root)}")
+    done = "Removed" if prune else "--prune removes"
+    print(f"{done} {len(sizes)} of {len(everything)}, {sum(sizes.values()) / 1e6:.1f} MB.")
+    if damaged := list(artifacts.root.glob("damaged/*")):
+        print(f"{len(damaged)} damaged files were set aside in {damaged[0].parent}.")
 
 
-def main() -> int:
-    """Run the command line; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tasks.housekeeping", description=__doc__)
-    parser.add_argument("--artifacts-dir", type=Path, default=ARTIFACTS)
-    parser.add_argument("--prune", action="store_true", help="remove what no run refers to")
-    arguments = parser.parse_args()
+def command(*, artifacts_dir: Path = ARTIFACTS, prune: bool = False) -> int:
+    """List trainings, prepared data and stopped runs, and which runs refer to them.
+
+    Args:
+        artifacts_dir: the artifacts folder.
+        prune: remove what no run refers to.
+    """
     try:
-        keep_house(arguments.artifacts_dir.resolve(), arguments.prune)
-    except (UserError, OSError) as error:
+        keep_house(Artifacts(artifacts_dir.resolve()), prune)
+    except OSError as error:
         print(explain(error), file=sys.stderr)
-        return 1
+        return RUN_FAILED
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command("housekeeping", "python -m tasks.housekeeping", command))

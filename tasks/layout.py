@@ -26,11 +26,6 @@ class Artifacts:
         """The artifacts folder in which the folder of a run lies; `folder` may be a link such as `latest`."""
         return cls(folder.resolve().parent.parent)
 
-    @classmethod
-    def of_training(cls, folder: Path) -> "Artifacts":
-        """The artifacts folder in which the folder of a training lies."""
-        return cls(folder.resolve().parent.parent)
-
     @property
     def data(self) -> Path:
         return self.root / "data"
@@ -45,18 +40,7 @@ class Artifacts:
 
     @property
     def latest(self) -> Path:
-        """A link to the newest run."""
-        return self.root / "latest"
-
-    @property
-    def damaged(self) -> Path:
-        """Where damaged files are set aside."""
-        return self.root / "damaged"
-
-    @property
-    def recognized(self) -> Path:
-        """The answers to pictures of handwriting."""
-        return self.root / "recognized"
+        return self.root / "latest"  # a link to the newest run
 
     def claim(self) -> None:
         """Make the folder, or make sure that it is this program's own, and mark it so.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tasks.comparison.compare import Header, Limits, compare
 from tasks.comparison.provenance import dataset_section
-from tasks.data.download import Dataset
+from tasks.data.download import VerifiedDataset
 from tasks.data.prepare import PreparedData
 from tasks.evaluation.evaluate import evaluate
 from tasks.files import write_json, write_text
@@ -151,7 +151,9 @@ def make_data(folder: Path, test_images: int) -> PreparedData:
     first = [int(np.flatnonzero(labels["train"] == digit)[0]) for digit in range(10)]
     images_path = folder / "data" / "images.npz"
     np.savez(images_path, preview=images["train"][first], first_zero=images["train"][1])
-    dataset = Dataset("mnist", str(folder / "data" / "mnist.npz"), "ab" * 32, "invented for tests", True)
+    dataset = VerifiedDataset(
+        "mnist", str(folder / "data" / "mnist.npz"), "ab" * 32, "invented for tests", True
+    )
     return PreparedData(
         dataset,
         str(path),

@@ -1,6 +1,8 @@
 """The list of what is kept, and pruning: what a run refers to stays, whatever is damaged."""
 
 import os
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 
 from tasks import files, housekeeping
 from tasks.errors import UserError
-from tasks.layout import held_until_the_end, start_run
+from tasks.layout import PROJECT, Artifacts, held_until_the_end, start_run
 from tasks.ownership import MARKER
 from tasks.sealed import write_record
 
@@ -56,7 +58,7 @@ def test_list(artifacts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     long_ago = time.time() - 3 * 86_400
     for path in [*(folder := artifacts / "trainings" / "dense-0-aaaaaaaaaaaa").iterdir(), folder]:
         os.utime(path, (long_ago, long_ago))
-    housekeeping.keep_house(artifacts, prune=False)
+    housekeeping.keep_house(Artifacts(artifacts), prune=False)
     lines = capsys.readouterr().out.splitlines()
     first, second = (" ".join(line.split()) for line in lines[1:3])
     assert first == "dense 0 aaaaaaaaaaaa 2.0 3 days complete 1 run, last 20260101T000000Z-first"
@@ -67,7 +69,7 @@ def test_list(artifacts: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_prune(artifacts: Path) -> None:
     """Pruning removes what no run refers to; downloads and runs with results stay."""
-    housekeeping.keep_house(artifacts, prune=True)
+    housekeeping.keep_house(Artifacts(artifacts), prune=True)
     assert names(artifacts) == USED
 
 
@@ -75,7 +77,7 @@ def test_new_data_stay(artifacts: Path) -> None:
     """Prepared data of the last hour may be those of a run that is about to begin."""
     new = artifacts / "data" / "prepared-222222222222.npz"
     os.utime(new)
-    housekeeping.keep_house(artifacts, prune=True)
+    housekeeping.keep_house(Artifacts(artifacts), prune=True)
     assert names(artifacts) == USED | {new.name}
 
 
@@ -84,7 +86,7 @@ def test_damaged_results(artifacts: Path, damage: str) -> None:
     """Damaged results cost no training: each is also named in a file of its own."""
     results = artifacts / "runs" / "20260101T000000Z-first" / "results.json"
     results.write_bytes(damage.encode(errors="surrogateescape"))
-    housekeeping.keep_house(artifacts, prune=True)
+    housekeeping.keep_house(Artifacts(artifacts), prune=True)
     assert names(artifacts) == USED - {"prepared-111111111111.npz"}  # made again in a second
 
 
@@ -94,12 +96,12 @@ def test_no_pruning_while_a_run_goes_on(artifacts: Path) -> None:
         files.lock(artifacts / "runs" / "20260102T000000Z-killed"),
         pytest.raises(UserError, match="in use"),
     ):
-        housekeeping.keep_house(artifacts, prune=True)
+        housekeeping.keep_house(Artifacts(artifacts), prune=True)
     with (
         files.lock(artifacts / "trainings" / "regularized_cnn-1-bbbbbbbbbbbb"),
         pytest.raises(UserError, match="in use"),
     ):
-        housekeeping.keep_house(artifacts, prune=True)
+        housekeeping.keep_house(Artifacts(artifacts), prune=True)
     assert names(artifacts) == EVERYTHING
 
 
@@ -123,7 +125,7 @@ def test_what_others_made_stays(artifacts: Path, capsys: pytest.CaptureFixture[s
     data = artifacts / "data" / "prepared-mine.npz"
     data.write_text("not prepared by them")
     os.utime(data, (time.time() - 7200,) * 2)
-    housekeeping.keep_house(artifacts, prune=True)
+    housekeeping.keep_house(Artifacts(artifacts), prune=True)
     said = capsys.readouterr().out
     for path in (*foreign, notes, data):
         assert path.exists()
@@ -136,7 +138,7 @@ def test_a_folder_of_others_is_not_pruned(tmp_path: Path) -> None:
     """Pruning is refused where this program made nothing."""
     (tmp_path / "letters.txt").write_text("mine")
     with pytest.raises(UserError, match="holds other things"):
-        housekeeping.keep_house(tmp_path, prune=True)
+        housekeeping.keep_house(Artifacts(tmp_path), prune=True)
     assert [path.name for path in tmp_path.iterdir()] == ["letters.txt"]
 
 
@@ -144,17 +146,28 @@ def test_results_set_aside(artifacts: Path) -> None:
     """A run that has a report is not a stopped one, even if somebody removed its results."""
     run = artifacts / "runs" / "20260101T000000Z-first"
     (run / "results.json").rename(run / "report.md")
-    housekeeping.keep_house(artifacts, prune=True)
+    housekeeping.keep_house(Artifacts(artifacts), prune=True)
     assert {run.name, "dense-0-aaaaaaaaaaaa"} <= names(artifacts)
 
 
-def test_command(
-    artifacts: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The command prunes on request, and says in one line what is wrong with a folder."""
-    monkeypatch.setattr("sys.argv", ["housekeeping", "--artifacts-dir", str(artifacts), "--prune"])
-    assert housekeeping.main() == 0
+def run(*flags: str) -> subprocess.CompletedProcess[str]:
+    """Call the command as a person does."""
+    command = [sys.executable, "-m", "tasks.housekeeping", *flags]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+
+
+def test_command(artifacts: Path) -> None:
+    """The command prunes on request."""
+    assert run("--artifacts-dir", str(artifacts), "--prune").returncode == 0
     assert names(artifacts) == USED
-    monkeypatch.setattr("sys.argv", ["housekeeping", "--artifacts-dir", str(artifacts / "nowhere")])
-    assert housekeeping.main() == 1
-    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"), [(["--artifacts-dir", "nowhere"], "There is no folder"), (["--prone"], "--prone")]
+)
+def test_wrong_usage(flags: list[str], complaint: str) -> None:
+    """What a person did wrong is one line and exit code 2."""
+    done = run(*flags)
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert complaint in line

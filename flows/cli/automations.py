@@ -4,13 +4,12 @@ Repeating the command changes what is there instead of adding to it. They watch 
 whoever else uses the server.
 """
 
-import argparse
-import os
 import sys
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
+from cyclopts import Parameter
 from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
@@ -22,6 +21,7 @@ from prefect.settings import PREFECT_API_URL
 from prefect.types import SecretDict
 from pydantic import SecretStr
 
+from tasks.command_line import RUN_FAILED, run_command
 from tasks.errors import UserError
 
 FLOW = "mnist-pipeline"
@@ -114,34 +114,30 @@ def put(automation: AutomationCore) -> str:
         return "created"
 
 
-def main() -> int:
-    """Create or update the automations on the server of PREFECT_API_URL; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m flows.cli.automations", description=__doc__)
-    parser.add_argument(
-        "--webhook",
-        metavar="URL",
-        default=os.environ.get("MNIST_PIPELINE_WEBHOOK"),
-        help="where notifications are posted, as JSON with the key text; by default $MNIST_PIPELINE_WEBHOOK",
-    )
-    webhook = parser.parse_args().webhook
+def command(*, webhook: Annotated[str | None, Parameter(env_var="MNIST_PIPELINE_WEBHOOK")] = None) -> int:
+    """Create two automations on the server of PREFECT_API_URL, or change them if they are there.
+
+    One marks runs Crashed that are no longer heard of; one notifies of runs that failed, crashed or did not start.
+
+    Args:
+        webhook: the address where notifications are posted, as JSON with the key text.
+    """
+    address = PREFECT_API_URL.value()
+    if not address:
+        raise UserError(
+            "PREFECT_API_URL is not set. Set it to the API of your server, such as http://127.0.0.1:4200/api."
+        )
     try:
-        if not PREFECT_API_URL.value():
-            raise UserError(
-                "PREFECT_API_URL is not set. Set it to the API of your server, such as http://127.0.0.1:4200/api."
-            )
         print(f"{put(mark_lost_runs())}: {LOST}")
         if webhook:
             print(f"{put(notify(saved_webhook(webhook)))}: {NOTIFY}")
         else:
             print("No notification: give --webhook URL, or set MNIST_PIPELINE_WEBHOOK.")
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
     except (httpx.HTTPError, PrefectException, RuntimeError) as error:
-        print(f"The server at {PREFECT_API_URL.value()} could not be used: {error}", file=sys.stderr)
-        return 1
+        print(f"The server at {address} could not be used: {error}", file=sys.stderr)
+        return RUN_FAILED
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command("automations", "python -m flows.cli.automations", command))

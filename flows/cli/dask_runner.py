@@ -54,9 +54,8 @@ def dask_task_runner(address: str, workers: int, artifacts: Path, api_url: str) 
             ) from None
         stack.enter_context(client)
         stack.enter_context(checked_workers(client, artifacts, api_url))
-        logging.getLogger("prefect.task_runner.dask").setLevel(
-            logging.WARNING
-        )  # a dashboard, though there is none
+        # It would name the address of a dashboard, though there is none.
+        logging.getLogger("prefect.task_runner.dask").setLevel(logging.WARNING)
         yield DaskTaskRunner(address=address)
 
 

@@ -5,7 +5,6 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,14 +14,15 @@ from prefect.client.schemas.objects import State
 from prefect.settings import PREFECT_API_URL
 
 from flows.cli.dask_runner import dask_task_runner
-from flows.cli.script import RUN_FAILED, prefect_server, reason, run_script
+from flows.cli.script import prefect_server, reason, run_script
+from tasks.command_line import RUN_FAILED
 from tasks.errors import UserError
 from tasks.layout import ARTIFACTS
 from tasks.report.summary import closing_lines
 from tasks.results.file import read_results
-from tasks.training import train
 from tasks.training.networks import MODELS
 from tasks.training.progress import live_bars
+from tasks.training.runner import trainings_at_a_time
 
 KEPT = "Finished epochs are kept: the same command{} goes on from there."
 
@@ -63,19 +63,6 @@ def gate(words: list[str]) -> float | dict[str, float]:
     return limits["all"] if single else limits
 
 
-@contextlib.contextmanager
-def task_runner(parallel: int | None, dask: str | None, artifacts: Path) -> Iterator[Any]:
-    """Yield the task runner that the flags ask for."""
-    if parallel is not None:
-        os.environ["MNIST_PIPELINE_PARALLEL"] = str(parallel)
-    at_a_time = train.trainings_at_a_time()
-    if dask is None:
-        yield train.task_runner(at_a_time)
-        return
-    with dask_task_runner(dask, at_a_time, artifacts, str(PREFECT_API_URL.value())) as runner:
-        yield runner
-
-
 def run(
     flow: Flow[..., Any], parameters: dict[str, Any], parallel: int | None, dask: str | None
 ) -> State[Any]:
@@ -84,10 +71,18 @@ def run(
         raise UserError(f"--parallel is {parallel}; expected 1 or more.")
     if parallel is not None and dask not in (None, "local"):
         raise UserError("--parallel does not go with a scheduler's address: each worker there trains.")
-    artifacts = Path(parameters["artifacts_dir"] or ARTIFACTS).resolve()
-    bars = live_bars() if dask is None else contextlib.nullcontext()  # workers cannot draw into this process
-    with prefect_server(), task_runner(parallel, dask, artifacts) as runner, bars:
-        state: State[Any] = flow.with_options(task_runner=runner)(**parameters, return_state=True)  # type: ignore[assignment]
+    if parallel is not None:
+        os.environ["MNIST_PIPELINE_PARALLEL"] = str(parallel)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(prefect_server())
+        if dask is None:
+            stack.enter_context(live_bars())  # Dask's workers cannot draw into this process
+        else:
+            artifacts = Path(parameters["artifacts_dir"] or ARTIFACTS).resolve()
+            api_url = str(PREFECT_API_URL.value())
+            runner = dask_task_runner(dask, trainings_at_a_time(), artifacts, api_url)
+            flow = flow.with_options(task_runner=stack.enter_context(runner))
+        state: State[Any] = flow(**parameters, return_state=True)  # type: ignore[assignment]
     return state
 
 

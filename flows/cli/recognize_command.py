@@ -1,21 +1,24 @@
 """`python flows/recognize_digit.py IMAGE...`: its flags, and the answers as a table or as JSON."""
 
+import functools
 import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
+from prefect import Flow
 from prefect.client.schemas.objects import State
 
-from flows.cli.script import RUN_FAILED, prefect_server, reason, run_script
-from flows.recognize_digit import recognize_digit
+from flows.cli.script import prefect_server, reason, run_script
+from tasks.command_line import RUN_FAILED
 from tasks.errors import UserError
 from tasks.recognition.answers import read_answers
 from tasks.recognition.show import SEEN, for_programs, introduction, sentence, terminal_table
 
 
 def command(
+    flow: Flow[..., Any],
     *images: str,
     run: str | None = None,
     as_json: Annotated[bool, Parameter("--json")] = False,
@@ -32,7 +35,7 @@ def command(
     if not images:
         raise UserError("no picture is named. Expected one or more PNG or JPEG files. See --help.")
     with prefect_server():
-        state: State[Any] = recognize_digit(list(images), run, artifacts_dir, return_state=True)
+        state: State[Any] = flow(list(images), run, artifacts_dir, return_state=True)  # type: ignore[assignment]
     path = state.result(raise_on_failure=False)
     if not isinstance(path, str):
         print(f"recognize-digit failed: {reason(state)}", file=sys.stderr)
@@ -60,6 +63,8 @@ def show(path: str, as_json: bool) -> None:
         print(f"What the networks saw: {Path(path).with_name(SEEN)}")
 
 
-def main() -> None:
-    """Run the command line and end the process with its exit code."""
-    run_script("recognize-digit", command)
+def main(flow: Flow[..., Any]) -> None:
+    """Run the command line of the flow and end the process with its exit code."""
+    with_flags = functools.partial(command, flow)
+    with_flags.__doc__ = command.__doc__
+    run_script("recognize-digit", with_flags)

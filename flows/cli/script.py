@@ -1,7 +1,6 @@
-"""What the scripts of both flows share: flags, complaints in one line, a server if there is none, an exit code."""
+"""What the scripts of both flows share: a server if there is none, a log for persons, answers to signals."""
 
 import contextlib
-import inspect
 import logging
 import os
 import signal
@@ -9,28 +8,16 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-import cyclopts
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.exceptions import TerminationSignal
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from pydantic import ValidationError
 
 from flows.cli.temporary_server import start_temporary_server, wait_until_healthy
+from tasks.command_line import RUN_FAILED, run_command
 from tasks.errors import UserError, explain
 from tasks.training.process import TrainingFailedError
 from tasks.training.progress import console_handlers
-
-USAGE_ERROR, RUN_FAILED = 2, 1
-
-
-def complaint(error: cyclopts.CycloptsError) -> str:
-    """Return one line about a flag that cannot be taken: its value and what was expected."""
-    if isinstance(error.__cause__, ValidationError) and isinstance(error, cyclopts.ValidationError):
-        first = error.__cause__.errors()[0]
-        assert error.argument is not None
-        return f"{error.argument.name} is {first['input']!r}. {first['msg']}. See --help."
-    return f"{error} See --help."
 
 
 def is_for_a_person(record: logging.LogRecord) -> bool:
@@ -76,27 +63,11 @@ def reason(state: State[Any]) -> str:
 def run_script(name: str, command: Callable[..., int], when_stopped: str = "") -> NoReturn:
     """Run `command` with the flags of the command line and end the process with the exit code it returns.
 
-    `name` is the flow's; the flags come from the command's signature, their help from its docstring. What a person
-    did wrong is one line and exit code 2; a signal ends with 128 and its number, after the line `when_stopped`.
+    `name` is the flow's. A signal ends the process with 128 and its number, after the line `when_stopped`.
     """
-    app = cyclopts.App(
-        name=f"{name.replace('-', '_')}.py",
-        help=inspect.getdoc(command),
-        version_flags=(),
-        default_parameter=cyclopts.Parameter(consume_multiple=True, negative=()),
-        result_action="return_value",
-        suppress_keyboard_interrupt=False,  # it is answered below
-    )
-    app.default(command)
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        sys.exit(app(sys.argv[1:], exit_on_error=False, print_error=False))
-    except cyclopts.CycloptsError as error:
-        print(f"{name}: {complaint(error)}", file=sys.stderr)
-        sys.exit(USAGE_ERROR)
-    except UserError as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        sys.exit(USAGE_ERROR)
+        sys.exit(run_command(name, f"{name.replace('-', '_')}.py", command))
     except TimeoutError as error:
         print(f"{name}: {error}", file=sys.stderr)
         sys.exit(RUN_FAILED)

@@ -19,8 +19,9 @@ from tasks.errors import explain
 from tasks.files import atomic_write
 from tasks.layout import PROJECT, Artifacts
 from tasks.results.enums import Step
-from tasks.results.run import Dataset, Failure, Provenance
-from tasks.training.train import THREADS, trainings_at_a_time
+from tasks.results.run import Dataset, Failure, Plan, Provenance
+from tasks.training.runner import THREADS, trainings_at_a_time
+from tasks.training.specification import Specification
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "prefect")
 
@@ -49,13 +50,10 @@ def provenance(
     run_folder: Path,
     started: datetime,
     parameters: dict[str, Any],
-    precision: dict[str, str],
+    specifications: Sequence[Specification],
     deployment_name: str | None,
 ) -> Provenance:
-    """Return where, when and with what the run was made, and how to repeat it. Call it inside the flow.
-
-    `precision` is that of each network.
-    """
+    """Return where, when and with what the run was made, and how to repeat it. Call it inside the flow."""
     changes = git("status", "--porcelain")
     return Provenance(
         run=run_folder.name,
@@ -75,7 +73,7 @@ def provenance(
         command=command(parameters),
         threads=THREADS,
         trainings_at_a_time=trainings_at_a_time(),
-        precision=precision,
+        precision={each.model: each.precision for each in specifications},
     )
 
 
@@ -108,17 +106,29 @@ def keep_images(run_folder: Path, prepared: PreparedData) -> None:
         temporary.write_bytes(Path(prepared.images_path).read_bytes())
 
 
-Branch = tuple[
-    str, int, PrefectFuture[Any], PrefectFuture[Any]
-]  # network, seed, its training, its evaluation
+def plans(specifications: Sequence[Specification]) -> dict[str, Plan]:
+    """Return what each network was to be trained with, in the order of the run."""
+    return {
+        each.model: Plan(
+            epochs=each.epochs,
+            learning_rate=each.learning_rate,
+            learning_rate_schedule=each.learning_rate_schedule,
+        )
+        for each in specifications
+    }
 
 
-def failures(branches: Sequence[Branch]) -> list[Failure]:
+def failures(
+    specifications: Sequence[Specification],
+    trainings: Sequence[PrefectFuture[Any]],
+    evaluations: Sequence[PrefectFuture[Any]],
+) -> list[Failure]:
     """Return what failed, each with its own reason, from the futures of all branches, which have ended."""
     found = []
-    for model, seed, training, evaluation in branches:
+    for specification, training, evaluation in zip(specifications, trainings, evaluations, strict=True):
         for step, future in ((Step.TRAIN, training), (Step.EVALUATE, evaluation)):
             if error := error_of(future):
+                model, seed = specification.model, specification.seed
                 found.append(Failure(task=step, model=model, seed=seed, error=explain(error)))
                 break  # an evaluation fails with its training
     return found

@@ -16,6 +16,7 @@ from tasks.errors import UserError
 from tasks.files import atomic_write, digest_of
 
 Arrays = dict[str, NDArray[Any]]
+Report = Callable[[str], None]  # takes a line for the log
 
 NAMES = ("x_train", "y_train", "x_test", "y_test")
 IDX_FILES = {
@@ -151,7 +152,7 @@ def content_digest(arrays: Mapping[str, NDArray[Any]]) -> str:
     )
 
 
-def keep(path: Path, arrays: Mapping[str, NDArray[Any]], warn: Callable[[str], None]) -> None:
+def keep(path: Path, arrays: Mapping[str, NDArray[Any]], warn: Report) -> None:
     """Make `path` an npz file with exactly these arrays: nothing to do if it is, else written anew.
 
     Not compressed: MNIST loads in a twentieth of the time, and every training loads it.

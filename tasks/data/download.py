@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,33 +10,23 @@ from prefect import Task, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
-from tasks.data.arrays import Arrays, checked, content_digest, keep, read_idx_folder, read_npz
+from tasks.data.arrays import Arrays, Report, checked, content_digest, keep, read_idx_folder, read_npz
 from tasks.data.sources import SOURCES, SourceError
 from tasks.errors import UserError, writing_to
 from tasks.files import digest_of, lock, remove_temporary_files
 
 # What `content_digest` makes of MNIST: type, shape and SHA-256 of the bytes of each array.
-MNIST_DIGEST = digest_of(
-    {
-        "x_train": [
-            "|u1",
-            [60000, 28, 28],
-            "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
-        ],
-        "y_train": ["|u1", [60000], "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13"],
-        "x_test": [
-            "|u1",
-            [10000, 28, 28],
-            "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
-        ],
-        "y_test": ["|u1", [10000], "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5"],
-    }
-)
-Report = Callable[[str], None]
+MNIST = {
+    "x_train": ["|u1", [60000, 28, 28], "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757"],
+    "y_train": ["|u1", [60000], "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13"],
+    "x_test": ["|u1", [10000, 28, 28], "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161"],
+    "y_test": ["|u1", [10000], "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5"],
+}
+MNIST_DIGEST = digest_of(MNIST)
 
 
 @dataclass(frozen=True)
-class Dataset:
+class VerifiedDataset:
     """Four arrays on disk, verified: x_train (n, 28, 28), y_train (n,), x_test and y_test alike, uint8."""
 
     name: str  # "mnist", "fashion-mnist", or from the name of the user's file or folder
@@ -51,7 +40,7 @@ class TemporaryError(UserError):
     """No source served, but one of them might when asked again."""
 
 
-def download(dataset: str, folder: Path, report: Report, warn: Report | None = None) -> Dataset:
+def download(dataset: str, folder: Path, report: Report, warn: Report | None = None) -> VerifiedDataset:
     """Return the verified data set, kept as an npz file in `folder`.
 
     `dataset` is "mnist", or the path of any 28 x 28 grey data set with labels 0..9: an npz file or a folder
@@ -65,14 +54,16 @@ def download(dataset: str, folder: Path, report: Report, warn: Report | None = N
         return user_dataset(Path(dataset).expanduser().resolve(), folder, report, warn or report)
 
 
-def mnist(folder: Path, report: Report, warn: Report) -> Dataset:
+def mnist(folder: Path, report: Report, warn: Report) -> VerifiedDataset:
     """Return MNIST from `folder`, downloaded first unless a sound copy is there."""
     path = folder / "mnist.npz"
     if path.exists():
         try:
             if content_digest(checked(read_npz(path, str(path)), str(path))) == MNIST_DIGEST:
                 report(f"MNIST: {path}, stored earlier, verified.")
-                return Dataset("mnist", str(path), MNIST_DIGEST, "stored by an earlier run", is_mnist=True)
+                return VerifiedDataset(
+                    "mnist", str(path), MNIST_DIGEST, "stored by an earlier run", is_mnist=True
+                )
             warn(f"{path} does not hold MNIST's images; it is replaced.")
         except UserError as error:
             warn(f"{error} It is replaced.")
@@ -80,7 +71,7 @@ def mnist(folder: Path, report: Report, warn: Report) -> Dataset:
     source, arrays = first_that_serves(report)
     keep(path, arrays, warn=lambda _: None)  # the warning has been given
     report(f"MNIST: served by {source} in {time.monotonic() - started:.1f} s, verified, stored as {path}.")
-    return Dataset("mnist", str(path), MNIST_DIGEST, source, is_mnist=True)
+    return VerifiedDataset("mnist", str(path), MNIST_DIGEST, source, is_mnist=True)
 
 
 def first_that_serves(report: Report) -> tuple[str, Arrays]:
@@ -102,7 +93,7 @@ def first_that_serves(report: Report) -> tuple[str, Arrays]:
     raise TemporaryError(message) if transient else UserError(message)
 
 
-def user_dataset(path: Path, folder: Path, report: Report, warn: Report) -> Dataset:
+def user_dataset(path: Path, folder: Path, report: Report, warn: Report) -> VerifiedDataset:
     """Return the data set at the user's `path`, copied to `folder` under a name that has its digest."""
     try:
         if path.is_dir():
@@ -125,7 +116,7 @@ def user_dataset(path: Path, folder: Path, report: Report, warn: Report) -> Data
     report(
         f"{path}: {'MNIST' if is_mnist else name}, {len(arrays['x_train'])} + {len(arrays['x_test'])} images."
     )
-    return Dataset(name, str(copy), digest, str(path), is_mnist)
+    return VerifiedDataset(name, str(copy), digest, str(path), is_mnist)
 
 
 def name_of(path: Path) -> str:
@@ -148,7 +139,7 @@ def might_recover(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bo
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-def download_mnist(dataset: str, artifacts_dir: str) -> Dataset:
+def download_mnist(dataset: str, artifacts_dir: str) -> VerifiedDataset:
     """Get the data set, verified, into `artifacts_dir`/data."""
     logger = get_run_logger()
     return download(dataset, Path(artifacts_dir).resolve() / "data", logger.info, logger.warning)

@@ -1,7 +1,6 @@
 """prepare-mnist: the split, the shape that networks take, and the arrays that every training reads."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,22 +9,22 @@ from numpy.typing import NDArray
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from tasks.data.arrays import NAMES, Arrays, checked, content_digest, keep, read_npz
-from tasks.data.download import Dataset
+from tasks.data.arrays import NAMES, Arrays, Report, checked, content_digest, keep, read_npz
+from tasks.data.download import VerifiedDataset
 from tasks.errors import UserError, writing_to
 from tasks.files import lock, remove_temporary_files
 
 CLASSES = 10
+PARTS = ("train", "validation", "test")
 SMALLEST_VALIDATION = 10  # images; of fewer, a loss says nothing
 SAMPLE_SEED = 0  # of both samples: which images are fitted must not vary with the seed of a training
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class PreparedData:
     """The arrays that trainings read, on disk: uint8 images with a channel axis, split like Keras's."""
 
-    dataset: Dataset
+    dataset: VerifiedDataset
     path: str  # npz: x_train, y_train, x_validation, y_validation, x_test, y_test, train_sample
     digest: str  # SHA-256 over those arrays, independent of where the file lies
     validation_split: float
@@ -128,7 +127,7 @@ def preview(arrays: Arrays) -> Arrays:
 
 
 def prepare(
-    dataset: Dataset,
+    dataset: VerifiedDataset,
     validation_split: float,
     train_samples: int | None,
     folder: Path,
@@ -153,8 +152,8 @@ def prepare(
         digest=digest,
         validation_split=validation_split,
         train_samples=train_samples,
-        counts={part: len(prepared[f"y_{part}"]) for part in ("train", "validation", "test")},
-        class_counts={part: class_counts(prepared[f"y_{part}"]) for part in ("train", "validation", "test")},
+        counts={part: len(prepared[f"y_{part}"]) for part in PARTS},
+        class_counts={part: class_counts(prepared[f"y_{part}"]) for part in PARTS},
         shapes={name: list(arrays[name].shape) for name in NAMES},
         y_test_head=arrays["y_test"][:3].tolist(),
         y_test_tail=arrays["y_test"][-3:].tolist(),
@@ -168,7 +167,7 @@ def prepare(
 
 @task(name="prepare-mnist", task_run_name="prepare-mnist", cache_policy=NO_CACHE, persist_result=False)
 def prepare_mnist(
-    dataset: Dataset, validation_split: float, train_samples: int | None, artifacts_dir: str
+    dataset: VerifiedDataset, validation_split: float, train_samples: int | None, artifacts_dir: str
 ) -> PreparedData:
     """Split the data set, add the channel axis and keep what every training reads."""
     logger = get_run_logger()

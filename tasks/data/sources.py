@@ -4,7 +4,6 @@ import gzip
 import io
 import os
 import pickle
-import queue
 import subprocess
 import sys
 import tempfile
@@ -12,6 +11,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -44,22 +44,21 @@ def within(seconds: float, function: Callable[[], T]) -> T:
 
     The time-outs of sockets hold per address of a host, and name service has none; this one holds for all.
     """
-    outcome: queue.SimpleQueue[tuple[T | None, Exception | None]] = queue.SimpleQueue()
+    outcome: Future[T] = Future()
 
     def work() -> None:
         try:
-            outcome.put((function(), None))
+            outcome.set_result(function())
         except Exception as error:
-            outcome.put((None, error))
+            outcome.set_exception(error)
 
-    threading.Thread(target=work, daemon=True).start()
+    threading.Thread(
+        target=work, daemon=True
+    ).start()  # the threads of an executor would be waited for at the end
     try:
-        value, error = outcome.get(timeout=seconds)
-    except queue.Empty:
+        return outcome.result(timeout=seconds)
+    except TimeoutError:
         raise TimeoutError(f"no answer within {seconds:g} s") from None
-    if error is not None:
-        raise error
-    return value  # type: ignore[return-value]  # without an error it is what the function returned
 
 
 def fetch(address: str) -> bytes:

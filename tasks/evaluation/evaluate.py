@@ -20,10 +20,11 @@ from tasks.evaluation.measures import (
 )
 from tasks.evaluation.onset import best_epoch, early_stopping, find_onset
 from tasks.evaluation.statistics import ALPHA, agreement, difference_interval, mcnemar_p
-from tasks.files import atomic_write, read_json, write_json
+from tasks.files import atomic_write, write_json
 from tasks.layout import Artifacts
 from tasks.results.enums import AccuracyChange
-from tasks.results.training import AfterBestEpoch, History, Record, TrainingResult
+from tasks.results.training import AfterBestEpoch, Record, TrainingResult
+from tasks.training.fitted import FittedTraining, read_fitted
 from tasks.training.train import Training
 
 
@@ -33,27 +34,8 @@ class Evaluation:
 
     model: str
     seed: int
-    # json: an EvaluatedTraining. Beside it an npz of the same name: predicted (n,) uint8, right (n,) bool on
-    # test; mistakes (k, 28, 28) uint8
+    # json: an EvaluatedTraining. Beside it an npz: right (n,) bool on test; mistakes (k, 28, 28) uint8
     path: str
-
-
-class FittedTraining(Record):
-    """What the record of a finished training says."""
-
-    parameter_count: int
-    summary: str
-    history: History
-    epoch_seconds: list[float]
-    seconds: float
-    resumed_after: list[int]
-    diverged: bool
-
-
-def read_fitted(folder: Path) -> FittedTraining:
-    """Return the record of a finished training."""
-    record = read_json(folder / "training.json")
-    return FittedTraining(**{name: record[name] for name in FittedTraining.model_fields})
 
 
 class EvaluatedTraining(Record):
@@ -163,15 +145,10 @@ def evaluate(training: Training, prepared: PreparedData, run_folder: str) -> Eva
         is_mnist=prepared.dataset.is_mnist,
     )
     path = Path(run_folder) / "trainings" / f"{training.model}-{training.seed}.json"
-    predicted = predicted_labels(predictions["final_test"])
+    right = predicted_labels(predictions["final_test"]) == test_labels
     mistakes = np.array([mistake.index for mistake in result.mistakes], dtype=int)
     with atomic_write(path.with_suffix(".npz")) as temporary:
-        np.savez(
-            temporary,
-            predicted=predicted,
-            right=predicted == test_labels,
-            mistakes=test_images[mistakes, :, :, 0],
-        )
+        np.savez(temporary, right=right, mistakes=test_images[mistakes, :, :, 0])
     evaluated = EvaluatedTraining(
         model=training.model,
         parameter_count=fitted.parameter_count,

@@ -1,6 +1,5 @@
 """What recognize-digit asked and found: its records, and answers.json, in which they are kept."""
 
-import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,13 @@ class Asked:
 
     name: str
     folders: list[str]  # absolute paths, one for each seed
-    accuracy: float  # on validation images, the mean over the trainings
-    nll: float | None  # likewise; None if one of them is not finite
+    validation_accuracy: float  # the mean over the trainings
+    validation_nll: float  # likewise
 
     @property
     def rank(self) -> tuple[float, float]:
         """Orders networks by accuracy, then by NLL: the highest is the best."""
-        return self.accuracy, -math.inf if self.nll is None else -self.nll
+        return self.validation_accuracy, -self.validation_nll
 
 
 @dataclass(frozen=True)

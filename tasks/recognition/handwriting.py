@@ -25,9 +25,7 @@ LOOKED_AT = 256  # pixels on the longer side of a picture in which the digit is 
 
 LEAST_CONTRAST = 0.08  # of the paper's brightness; the faintest pencil has more, unevenness of paper has less
 LEAST_SIGNAL = 6.0  # times the noise
-LEAST_RANGE = (
-    0.25  # of brightness, given to ink: on paper that is nearly black, a little noise would be much ink
-)
+LEAST_RANGE = 0.25  # of brightness, given to ink: on nearly black paper a little noise would be much ink
 LEAST_DIGIT = 8  # pixels: a smaller digit cannot be read
 OUTLINE = 0.25  # share of the stroke's darkness at which a digit ends; lower, and noise would belong to it
 SPECK = 0.02  # share of the largest piece's ink below which a piece is dirt

@@ -23,7 +23,6 @@ from tasks.recognition.show import publish, sentence, write_pictures
 from tasks.results.enums import Status
 from tasks.results.file import RESULTS, read_results
 from tasks.results.run import Results
-from tasks.results.training import TrainingResult
 from tasks.training.process import tensorflow_environment
 
 IMAGES = "images.npz"
@@ -64,7 +63,7 @@ def best_run(artifacts: Path) -> AskedRun:
             results = read_results(path.parent)
             if results.status is Status.COMPLETED:
                 run = AskedRun(str(path.parent), kept_networks(results, path.parent))
-                runs.append((results.dataset.is_mnist, run.best.accuracy, run.run, run))
+                runs.append((results.dataset.is_mnist, run.best.validation_accuracy, run.run, run))
     if not runs:
         raise UserError(
             f"{artifacts} holds no completed run whose trainings are kept. Train first "
@@ -86,11 +85,12 @@ def kept_networks(results: Results, run_folder: Path) -> list[Asked]:
     artifacts = Artifacts.of_run(run_folder).root
     networks = []
     for name, model in results.models.items():
-        if kept := [each for each in model.sound if (artifacts / each.folder / "training.json").is_file()]:
-            folders = [str((artifacts / each.folder).resolve()) for each in kept]
-            networks.append(
-                Asked(name, folders, mean(each.validation.accuracy for each in kept), nll_of(kept))
-            )
+        kept = [each for each in model.sound if (artifacts / each.folder / "training.json").is_file()]
+        losses = [each.validation.nll for each in kept if each.validation.nll is not None]
+        if losses:
+            folders = [str(artifacts / each.folder) for each in kept]
+            accuracy = mean(each.validation.accuracy for each in kept)
+            networks.append(Asked(name, folders, accuracy, mean(losses)))
     if not networks:
         raise UserError(
             f"No finished training of the run in {run_folder} is kept here. Name another run with --run, or run "
@@ -99,16 +99,10 @@ def kept_networks(results: Results, run_folder: Path) -> list[Asked]:
     return networks
 
 
-def nll_of(trainings: list[TrainingResult]) -> float | None:
-    """Return the mean NLL on validation images, None if one is not finite."""
-    losses = [training.validation.nll for training in trainings if training.validation.nll is not None]
-    return mean(losses) if len(losses) == len(trainings) else None
-
-
 def folder_of_call(artifacts: Path, name: str) -> Path:
     """Make and return the folder of this call in `artifacts/recognized`. Raises UserError if it cannot be."""
     with writing_to(artifacts):
-        return new_folder(Artifacts(artifacts).recognized, re.sub(r"[^\w.-]+", "-", name))
+        return new_folder(artifacts / "recognized", re.sub(r"[^\w.-]+", "-", name))
 
 
 @task(name="prepare-pictures", task_run_name="prepare-pictures", cache_policy=NO_CACHE, persist_result=False)

@@ -21,7 +21,7 @@ PLACES = ("first", "second", "third")
 def introduction(asked: AskedRun) -> str:
     """Return in words whose networks are asked, how that run was found, and how good its best network is."""
     best = "" if asked.chosen_from is None else f", the best of {counted(asked.chosen_from, 'run')}"
-    good = f"{asked.best.name} recognises {percent(asked.best.accuracy)} of its validation images"
+    good = f"{asked.best.name} recognises {percent(asked.best.validation_accuracy)} of its validation images"
     return f"The networks of {asked.run} are asked{best}: {good}."
 
 

@@ -1,8 +1,7 @@
 """What the figures of learning curves share: axes, curves over seeds, onset marks, legends."""
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +12,9 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from tasks.pictures import LARGE, MUTED, NORMAL, RULE, SMALL, TRAIN, VALIDATION
-from tasks.report.cells import finished
+from tasks.results.enums import OnsetStatus
+from tasks.results.run import ModelResult
+from tasks.results.training import Losses
 
 Values = npt.NDArray[np.float64]
 
@@ -29,21 +30,24 @@ TUTORIAL_ZOOM = {"dense": (11, 50), "cnn": (2, 20), "regularized_cnn": (6, 30)}
 
 @dataclass(frozen=True)
 class Curve:
-    """One quantity per epoch over the seeds: the median, and the band from the lowest to the highest."""
+    """One quantity per epoch over the seeds, each of shape (epochs,): the median, and the lowest and highest."""
 
     median: Values
     low: Values
     high: Values
 
+    def percent(self) -> "Curve":
+        """Return the curve of a share in percent."""
+        return Curve(100 * self.median, 100 * self.low, 100 * self.high)
 
-def curve(trainings: list[dict[str, Any]], key: str) -> Curve:
-    """Return the curve of `history[key]` over trainings; NaN where no training has a finite value."""
-    rows = [[math.nan if v is None else float(v) for v in t["history"].get(key) or []] for t in trainings]
-    values = np.full((max(len(rows), 1), max(map(len, rows), default=0)), math.nan)
+
+def curve(rows: Sequence[Losses]) -> Curve:
+    """Return the curve over seeds, one row each, as long as the longest; NaN where no seed has a finite value."""
+    values = np.full((max(len(rows), 1), max(map(len, rows), default=0)), np.nan)
     for row, filled in zip(rows, values, strict=False):
-        filled[: len(row)] = row
+        filled[: len(row)] = row  # None becomes NaN
     known = np.isfinite(values).any(axis=0)
-    median, low, high = (np.full(values.shape[1], math.nan) for _ in range(3))
+    median, low, high = np.full((3, values.shape[1]), np.nan)
     median[known] = np.nanmedian(values[:, known], axis=0)
     low[known], high[known] = np.nanmin(values[:, known], axis=0), np.nanmax(values[:, known], axis=0)
     return Curve(median, low, high)
@@ -89,7 +93,7 @@ def draw_curve(axes: Axes, values: Curve, colour: str, style: str, band: bool) -
         axes.fill_between(epochs, values.low, values.high, color=colour, alpha=0.18, linewidth=0)
 
 
-def mark_onset(axes: Axes, model: dict[str, Any]) -> None:
+def mark_onset(axes: Axes, model: ModelResult) -> None:
     """Mark where overfitting starts: a line at the epoch, its interval (over seeds: their range) shaded."""
     epoch, interval = onset_of(model)
     if interval is not None:
@@ -98,18 +102,16 @@ def mark_onset(axes: Axes, model: dict[str, Any]) -> None:
         axes.axvline(epoch, color=MARK, linewidth=1.2, zorder=1)
 
 
-def onset_of(model: dict[str, Any]) -> tuple[float | None, tuple[float, float] | None]:
+def onset_of(model: ModelResult) -> tuple[float | None, tuple[int, int] | None]:
     """Return (epoch, interval) of overfitting: of the one training, or median and range over seeds."""
-    trainings = finished(model)
-    if len(trainings) == 1:
-        onset = trainings[0].get("onset") or {}
-        if onset.get("status") == "degrading":  # not overfitting: the training itself fails
-            return None, None
-        epoch, interval = onset.get("epoch"), onset.get("interval")
-    else:
-        onset = (model.get("aggregate") or {}).get("onset") or {}
-        epoch, interval = onset.get("median_epoch"), onset.get("range")
-    return epoch, (interval[0], interval[1]) if interval else None
+    if model.aggregate is None:
+        return None, None
+    if len(model.finished) > 1:
+        return model.aggregate.onset.median_epoch, model.aggregate.onset.range
+    onset = model.finished[0].onset
+    if onset.status is OnsetStatus.DEGRADING:  # not overfitting: the training itself fails
+        return None, None
+    return onset.epoch, onset.interval
 
 
 def curve_legend(several_seeds: bool, onset: bool, accuracy: bool = False) -> list[Artist]:

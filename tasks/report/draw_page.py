@@ -9,13 +9,14 @@ import json
 import zipfile
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
-from tasks import files
-from tasks.report.cells import sound
+from tasks.files import write_text
+from tasks.layout import Artifacts
+from tasks.results.run import Results
 from tasks.sealed import DamagedError, read_record
 
 PAGE = "draw.html"
@@ -25,16 +26,24 @@ NOTHING_TO_PREDICT = {  # layers that leave their input as it is when a network 
     *("RandomRotation", "RandomTranslation", "RandomZoom"),
 }
 Weights = npt.NDArray[np.float32]
+PageLayer = dict[str, str | int | bool | Weights]  # what the page computes, and its arrays
 
 
-def page_layers(layers: list[dict[str, Any]], weights: list[Weights]) -> list[dict[str, Any]]:
+class Layer(TypedDict):
+    """Keras's description of a layer."""
+
+    class_name: str
+    config: dict[str, Any]
+
+
+def page_layers(layers: list[Layer], weights: list[Weights]) -> list[PageLayer]:
     """Return the layers that the page computes, with their weights.
 
     `layers` is Keras's description of a Sequential network, `weights` its `get_weights()`. Raises ValueError for a
     layer that the page cannot compute.
     """
     left = iter(weights)
-    made: list[dict[str, Any]] = []
+    made: list[PageLayer] = []
     for layer in layers:
         kind, settings = layer["class_name"], layer["config"]
         if kind in ("Conv2D", "Dense"):
@@ -66,10 +75,12 @@ def page_layers(layers: list[dict[str, Any]], weights: list[Weights]) -> list[di
     return made
 
 
-def check(layer: dict[str, Any], **expected: Any) -> None:
+def check(layer: Layer, **expected: object) -> None:
     """Raise ValueError if a layer has a setting that the page does not know."""
     for name, value in expected.items():
-        given = layer["config"].get(name, value)
+        if name not in layer["config"]:
+            continue
+        given = layer["config"][name]
         if (list(given) if isinstance(given, tuple) else given) != value:
             raise ValueError(f"draw.html cannot compute a layer {layer['class_name']} with {name}={given!r}")
 
@@ -79,7 +90,7 @@ def base64_of(values: Weights) -> str:
     return base64.b64encode(values.astype("<f4").tobytes()).decode("ascii")
 
 
-def read_network(folder: Path) -> list[dict[str, Any]]:
+def read_network(folder: Path) -> list[dict[str, str | int | bool]]:
     """Return the layers of a training's final network, ready for JSON.
 
     Raises DamagedError or OSError if it is not kept as it was, ValueError if the page cannot compute it.
@@ -100,26 +111,26 @@ def read_network(folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def write_draw_page(run_folder: Path, results: dict[str, Any]) -> None:
+def write_draw_page(run_folder: Path, results: Results) -> None:
     """Write draw.html with the first sound training of each network; there is no page if none of them is kept.
 
     A training that is damaged, which the next run mends, is left out, and so is a network with a layer that the
     page cannot compute.
     """
-    artifacts, networks = run_folder.resolve().parent.parent, []
-    for name, model in results["models"].items():
-        for training in sound(model)[:1]:
+    artifacts, networks = Artifacts.of_run(run_folder).root, []
+    scale = 1 / 255 if results.dataset.pixel_scaling == "unit" else 1
+    for name, model in results.models.items():
+        for training in model.sound[:1]:
             try:
-                layers = read_network(artifacts / training["folder"])
+                layers = read_network(artifacts / training.folder)
             except (OSError, ValueError, DamagedError):
                 continue
-            scale = 1 / 255 if results["dataset"]["pixel_scaling"] == "unit" else 1
-            title = f"{name}, seed {training['seed']}"
+            title = f"{name}, seed {training.seed}"
             networks.append({"name": name, "title": title, "scale": scale, "layers": layers})
     if not networks:
         (run_folder / PAGE).unlink(missing_ok=True)
         return
     page = TEMPLATE.read_text(encoding="utf-8")
-    page = page.replace("/*RUN*/", escape(results["provenance"]["run"]))
+    page = page.replace("/*RUN*/", escape(results.provenance.run))
     page = page.replace("/*NETWORKS*/", json.dumps(networks).replace("<", "\\u003c"))
-    files.write_text(run_folder / PAGE, page)
+    write_text(run_folder / PAGE, page)

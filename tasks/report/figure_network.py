@@ -1,6 +1,6 @@
 """Figures of one network: its learning curves, its confusion matrix, its most confident mistakes."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from tasks.pictures import LARGE, MUTED, NORMAL, SMALL, TRAIN, VALIDATION, draw_pictures, new_figure
-from tasks.report.cells import finished, probability
 from tasks.report.charts import (
     Curve,
     Values,
@@ -24,20 +23,21 @@ from tasks.report.charts import (
     value_axis,
     zoom_start,
 )
+from tasks.results.run import ModelResult
+from tasks.results.training import Mistake, TestMeasures, TrainingResult
+from tasks.wording import probability
 
-Model = dict[str, Any]
 GAP = "#56B4E9"
 
 
-def draw_curves(name: str, model: Model) -> Figure:
+def draw_curves(name: str, model: ModelResult) -> Figure:
     """Return loss and accuracy per epoch, from the start and zoomed as the tutorial draws them."""
-    trainings = finished(model)
-    several = len(trainings) > 1
-    train, validation = curve(trainings, "train_nll"), curve(trainings, "val_nll")
-    accuracies = [curve(trainings, key) for key in ("train_accuracy_inference", "val_accuracy", "accuracy")]
-    train_accuracy, validation_accuracy, running_accuracy = (
-        Curve(100 * c.median, 100 * c.low, 100 * c.high) for c in accuracies
-    )
+    several = len(model.finished) > 1
+    histories = [training.history for training in model.finished]
+    train, validation = curve([h.train_nll for h in histories]), curve([h.val_nll for h in histories])
+    train_accuracy = curve([h.train_accuracy_inference for h in histories]).percent()
+    validation_accuracy = curve([h.val_accuracy for h in histories]).percent()
+    running_accuracy = curve([h.accuracy for h in histories]).percent()
     epochs = len(validation.median)
     starts = [1, zoom_start(name, epochs)] if epochs > 2 else [1]
     figure = new_figure(5.6)
@@ -57,7 +57,7 @@ def draw_curves(name: str, model: Model) -> Figure:
             draw_curve(axes, held_out, VALIDATION, "-", several)
             epoch_axis(axes, first, max(epochs, 1))
         draw_curve(lower, running_accuracy, MUTED, ":", band=False)
-        mark_best_epochs(upper, trainings)
+        mark_best_epochs(upper, model.finished)
         limit_loss(upper, train.high[first - 1 :], validation.high[first - 1 :])
         limit_accuracy(
             lower,
@@ -80,13 +80,21 @@ def shade_gap(axes: Axes, train: Curve, validation: Curve) -> None:
     axes.fill_between(epochs, train.median, validation.median, color=GAP, alpha=0.18, linewidth=0)
 
 
-def mark_best_epochs(axes: Axes, trainings: list[dict[str, Any]]) -> None:
+def mark_best_epochs(axes: Axes, trainings: Sequence[TrainingResult]) -> None:
     """Mark the lowest validation loss of each training."""
     for training in trainings:
-        best = training.get("best_epoch")
-        if best is not None:
-            loss = training["history"]["val_nll"][best - 1]
-            axes.plot(best, loss, "D", color=VALIDATION, markeredgecolor="black", markersize=6, zorder=5)
+        if training.best_epoch is not None:
+            loss = training.history.val_nll[training.best_epoch - 1]
+            assert loss is not None
+            axes.plot(
+                training.best_epoch,
+                loss,
+                "D",
+                color=VALIDATION,
+                markeredgecolor="black",
+                markersize=6,
+                zorder=5,
+            )
 
 
 def limit_loss(axes: Axes, *shown: Values) -> None:
@@ -115,16 +123,16 @@ def limit_accuracy(axes: Axes, *shown: Values) -> None:
     value_axis(axes)
 
 
-def draw_confusion(model: Model) -> Figure:
+def draw_confusion(tests: Sequence[TestMeasures]) -> Figure:
     """Return the confusion matrix, summed over seeds; colour shows mistakes only, for they are few."""
-    tests = [training["test"] for training in finished(model)]
-    counts = np.array([test["confusion"] for test in tests], dtype=np.int64).sum(axis=0)
-    mistakes = counts * (1 - np.eye(10, dtype=np.int64))
+    counts = np.array([test.confusion for test in tests], dtype=np.int64).sum(axis=0)  # (classes, classes)
+    classes = len(counts)
+    mistakes = counts * (1 - np.eye(classes, dtype=np.int64))
     figure = new_figure(5.4, 6.6)
     axes = figure.add_subplot()
     axes.imshow(mistakes, cmap="Blues", vmin=0, vmax=max(int(mistakes.max()), 1) * 1.3)
-    for truth in range(10):
-        for prediction in range(10):
+    for truth in range(classes):
+        for prediction in range(classes):
             count = int(counts[truth, prediction])
             if count:
                 dark = mistakes[truth, prediction] > 0.8 * mistakes.max() > 0
@@ -137,14 +145,14 @@ def draw_confusion(model: Model) -> Figure:
                     fontsize=SMALL,
                     color=MUTED if truth == prediction else "white" if dark else "black",
                 )
-        total = sum(test["per_class_n"][truth] for test in tests)  # an image without an answer is in no cell
+        total = sum(test.per_class_n[truth] for test in tests)  # an image without an answer is in no cell
         share = f"{100 * counts[truth, truth] / total:.1f} % of {total:,}" if total else "no image"
-        axes.text(9.8, truth, share, fontsize=SMALL, va="center")
-    axes.text(9.8, -0.9, "right", fontsize=NORMAL, va="center")
+        axes.text(classes - 0.2, truth, share, fontsize=SMALL, va="center")
+    axes.text(classes - 0.2, -0.9, "right", fontsize=NORMAL, va="center")
     seeds = f", {len(tests)} seeds added" if len(tests) > 1 else ""
     tidy(axes, "", "class the network said", f"true class{seeds}")
-    axes.set_xticks(range(10))
-    axes.set_yticks(range(10))
+    axes.set_xticks(range(classes))
+    axes.set_yticks(range(classes))
     axes.grid(False)
     axes.tick_params(length=0)
     for spine in axes.spines.values():
@@ -152,14 +160,14 @@ def draw_confusion(model: Model) -> Figure:
     return figure
 
 
-def draw_mistakes(mistakes: list[dict[str, Any]], pictures: npt.NDArray[np.uint8] | None) -> Figure:
+def draw_mistakes(mistakes: Sequence[Mistake], pictures: npt.NDArray[np.uint8] | None) -> Figure:
     """Return the listed mistakes as pictures (k, 28, 28), most confident first; known label errors framed."""
     captions = [
-        f"#{m['index']}: truth {m['truth']}\nsaid {m['prediction']} at {probability(m['probability'])}"
-        + ("\nknown label error" if m.get("known_label_error") else "")
-        for m in mistakes
+        f"#{mistake.index}: truth {mistake.truth}\nsaid {mistake.prediction} at {probability(mistake.probability)}"
+        + ("\nknown label error" if mistake.known_label_error else "")
+        for mistake in mistakes
     ]
-    framed = [bool(m.get("known_label_error")) for m in mistakes]
+    framed = [mistake.known_label_error for mistake in mistakes]
     if pictures is not None and len(pictures) < len(mistakes):
         pictures = None
     return draw_pictures(pictures, captions, framed, "no mistake to show")

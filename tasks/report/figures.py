@@ -10,27 +10,26 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from tasks.data.arrays import UnreadableError, reading, stored_arrays
-from tasks.files import read_json
 from tasks.pictures import SMALL, draw_pictures, new_figure, plain, save
-from tasks.report.cells import finished
 from tasks.report.charts import MARKERS, SERIES, tidy
 from tasks.report.figure_comparison import draw_comparison
 from tasks.report.figure_network import draw_confusion, draw_curves, draw_mistakes
-from tasks.report.names import COMPARISON, PREVIEW, model_figures
+from tasks.report.names import COMPARISON, PREVIEW, pictures_of
+from tasks.results.run import Results
 
 
-def draw_figures(run_folder: Path) -> list[Path]:
-    """Draw every figure of a run into its folder; return their paths. results.json must be there."""
-    results = read_json(run_folder / "results.json")
-    drawn = [save(draw_comparison(results["models"]), run_folder / COMPARISON)]
-    for name, paths in model_figures(results).items():
-        model = results["models"][name]
-        first = finished(model)[0]
-        pictures = stored_array(run_folder / "trainings" / f"{name}-{first['seed']}.npz", "mistakes")
+def draw_figures(run_folder: Path, results: Results) -> list[Path]:
+    """Draw every figure of a run into its folder; return their paths."""
+    drawn = [save(draw_comparison(results.models), run_folder / COMPARISON)]
+    for name, paths in pictures_of(results.finished).items():
+        model = results.models[name]
+        first = model.finished[0]
+        pictures = stored_array(run_folder / "trainings" / f"{name}-{first.seed}.npz", "mistakes")
+        tests = [training.test for training in model.finished]
         drawn += [
-            save(draw_curves(name, model), run_folder / paths["curves"]),
-            save(draw_confusion(model), run_folder / paths["confusion"]),
-            save(draw_mistakes(first.get("mistakes") or [], pictures), run_folder / paths["mistakes"]),
+            save(draw_curves(name, model), run_folder / paths.curves),
+            save(draw_confusion(tests), run_folder / paths.confusion),
+            save(draw_mistakes(first.mistakes, pictures), run_folder / paths.mistakes),
         ]
     return [*drawn, save(draw_preview(run_folder), run_folder / PREVIEW)]
 

@@ -1,18 +1,21 @@
-"""The history across runs, derived from all results.json: one line per run, model and seed."""
+"""The history across runs, derived from all results.json: one line per run, network and seed."""
 
 import json
 import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from tasks.evaluation.onset import SHOWN
+from tasks.errors import UserError
 from tasks.files import atomic_write, lock
+from tasks.layout import Artifacts
 from tasks.report.figures import draw_trend
-from tasks.results import load_results
+from tasks.results.file import RESULTS, OtherVersionError, read_results
+from tasks.results.run import Results
+from tasks.results.training import TrainingResult
+from tasks.wording import counted
 
 LOGGER = logging.getLogger(__name__)
 
@@ -25,86 +28,97 @@ NUMBERS = (
     *("onset", "onset_first", "onset_last", "epochs", "seconds"),
 )
 COLUMNS = (*TEXTS[:9], "seed", *NUMBERS, *TEXTS[9:])
+Row = dict[str, str | int | float | None]
 
 
-def run_history(artifacts_dir: Path) -> pd.DataFrame:
-    """Return one row per run, model and seed, oldest run first; columns are COLUMNS.
+def run_history(artifacts: Path) -> pd.DataFrame:
+    """Return one row per run, network and seed, oldest run first; columns are COLUMNS.
 
     Accuracies are fractions on test with their 95 % Wilson interval, NLL is in nats per image, epochs count
     from 1, `seconds` is the time of fitting (of the training that was reused, if it was), `parameters` is
-    JSON. What a training does not have is missing. A damaged results.json is left out, with a warning.
+    JSON. What a training does not have is missing. Runs that this version cannot read are left out, with a
+    warning: one for all of other versions, one for each that is damaged.
     """
-    rows: list[dict[str, Any]] = []
-    for path in sorted(artifacts_dir.glob("runs/*/results.json")):
+    rows: list[Row] = []
+    of_other_versions = []
+    for path in sorted(Artifacts(artifacts).runs.glob(f"*/{RESULTS}")):
         try:
-            rows += list(_rows(path.parent.name, load_results(path)))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            LOGGER.warning("%s is left out of the history: %s: %s", path, type(error).__name__, error)
+            rows += rows_of(path.parent.name, read_results(path.parent))
+        except OtherVersionError as error:
+            of_other_versions.append(error)
+        except UserError as error:
+            LOGGER.warning("Left out of the history: %s", error)
+    if of_other_versions:
+        others = counted(len(of_other_versions), "run")
+        LOGGER.warning(
+            "Left out of the history: %s of other versions; the first: %s", others, of_other_versions[0]
+        )
     history = pd.DataFrame(rows, columns=list(COLUMNS))
     return history.astype({**dict.fromkeys(NUMBERS, "float64"), "seed": "int64"})
 
 
-def write_history(artifacts_dir: Path) -> Path:
+def write_history(artifacts: Path) -> Path:
     """Write the history to `history.csv` in the artifacts folder and return its path."""
-    path = artifacts_dir / "history.csv"
+    path = artifacts / "history.csv"
     with atomic_write(path) as temporary:
-        run_history(artifacts_dir).to_csv(temporary, index=False, float_format="%.6g")
+        run_history(artifacts).to_csv(temporary, index=False, float_format="%.6g")
     return path
 
 
-def update_history(run_folder: Path, results: dict[str, Any]) -> Path:
+def update_history(run_folder: Path, results: Results) -> Path:
     """Write `history.csv` anew, draw the trend of the runs like this one, and return the picture's path.
 
     Like this one are the runs of the same deployment ("scripts" for those without one) on the same data set:
     a nightly run among trials on other data would be no trend.
     """
-    artifacts = run_folder.parent.parent
-    deployment = results["provenance"]["deployment"] or "scripts"
+    artifacts = Artifacts.of_run(run_folder).root
+    deployment = results.provenance.deployment or "scripts"
     with lock(run_folder.parent):  # runs may end at once, and the last one must write down all of them
         history = pd.read_csv(write_history(artifacts), dtype=dict.fromkeys(TEXTS, "string"))
         alike = (history["deployment"].fillna("scripts") == deployment) & (
-            history["dataset_digest"] == results["dataset"]["digest"]
+            history["dataset_digest"] == results.dataset.digest
         )
         name = re.sub(r"[^\w.-]+", "-", deployment)
         return draw_trend(history[alike], artifacts / f"trend-{name}.png")
 
 
-def _rows(run: str, results: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    provenance, dataset = results["provenance"], results["dataset"]
-    of_run = {
+def rows_of(run: str, results: Results) -> Iterator[Row]:
+    """Yield the rows of a run."""
+    of_run: Row = {
         "run": run,
-        "date": provenance["started"],
-        "status": results["status"],
-        "deployment": provenance["deployment"],
-        "commit": provenance["commit"],
-        "dataset": dataset["name"],
-        "dataset_digest": dataset["digest"],
-        "parameters": json.dumps(results["parameters"], sort_keys=True),
+        "date": results.provenance.started,
+        "status": results.status,
+        "deployment": results.provenance.deployment,
+        "commit": results.provenance.commit,
+        "dataset": results.dataset.name,
+        "dataset_digest": results.dataset.digest,
+        "parameters": json.dumps(results.parameters, sort_keys=True),
     }
-    for model, entry in results["models"].items():
-        for training in entry["trainings"]:
-            of_training = {"model": model, "seed": training["seed"], "error": training["error"]}
-            yield of_run | of_training | ({} if training["error"] else _measured(training))
+    for name, model in results.models.items():
+        for training in model.trainings:
+            measured = row_of(training) if isinstance(training, TrainingResult) else {}
+            yield of_run | {"model": name, "seed": training.seed, "error": training.error} | measured
 
 
-def _measured(training: dict[str, Any]) -> dict[str, Any]:
-    test, onset = training["test"], training["onset"]
-    low, high = test["accuracy_ci95"]
-    shown = onset["status"] in SHOWN
-    first, last = (onset["interval"] if shown else None) or (None, None)
+def row_of(training: TrainingResult) -> Row:
+    """Return the columns of what was measured of a training; an epoch that is no onset is left out."""
+    test, onset = training.test, training.onset
+    low, high = test.accuracy_ci95
+    epoch, interval = (onset.epoch, onset.interval) if onset.status.shows_onset else (None, None)
+    first, last = interval or (None, None)
     return {
-        "accuracy": test["accuracy"],
+        "accuracy": test.accuracy,
         "accuracy_low": low,
         "accuracy_high": high,
-        "nll": test["nll"],
-        "train_accuracy": training["train"]["accuracy"],
-        "best_epoch": training["best_epoch"],
-        "onset": onset["epoch"] if shown else None,
+        "nll": test.nll,
+        "train_accuracy": training.train.accuracy,
+        "best_epoch": training.best_epoch,
+        "onset": epoch,
         "onset_first": first,
         "onset_last": last,
-        "onset_status": onset["status"],
-        "epochs": len(training["history"]["val_nll"]),
-        "seconds": training["seconds"],
-        "precision": training["precision"],
-        "origin": training["origin"],
+        "onset_status": onset.status,
+        "epochs": len(training.history.val_nll),
+        "seconds": training.seconds,
+        "precision": training.precision,
+        "origin": training.origin,
     }

@@ -1,63 +1,75 @@
-"""The summary of a run: at most five sentences, the answer first, then what went wrong."""
-
-from collections.abc import Mapping, Sequence
-from typing import Any
+"""The summary of a run, in the terminal, in Prefect and in the report: the answer, then what went wrong."""
 
 from tasks.report.answers import (
-    Comparisons,
-    Models,
-    accuracy_phrase,
+    did_accuracy_rise,
     effect_of_regularising,
-    find_pair,
     is_target_reached,
-    leads,
     missing,
     onsets_in_words,
-    succeeded,
-    yes_or_no,
 )
+from tasks.report.network_words import accuracy
+from tasks.report.words import change, failures_in_words, gates_not_held
+from tasks.results.enums import Change, Status
+from tasks.results.run import Results
 from tasks.wording import and_list, counted
 
 
-def summarize(
-    models: Models,
-    comparisons: Comparisons,
-    failures: Sequence[Mapping[str, Any]],
-    gates: Sequence[Mapping[str, Any]],
-    previous: Mapping[str, Any] | None,
-) -> list[str]:
-    """At most five sentences; the first three are the answer: accuracy, overfitting, regularisation."""
-    named = [model for model in models if models[model]["aggregate"]]
-    sentences = []
-    if named:
-        sentences.append(_most_accurate(models, comparisons))
-        sentences.append(f"Overfitting: {onsets_in_words(models, named)}.")
-        needed = ("cnn", "regularized_cnn")
-        if not missing(models, needed):
-            effect = effect_of_regularising(models)
-            accuracy = yes_or_no(find_pair(comparisons, "regularized_cnn", "cnn"), "regularized_cnn")
-            sentences.append(f"Did regularising stop it? {effect}. Did that raise the accuracy? {accuracy}.")
-        else:
-            sentences.append(f"Is 99 % reached? {is_target_reached(models, comparisons)}")
-    if failures:
-        sentences.append(_what_failed(failures))
-    failed_gates = [gate["message"] for gate in gates if not gate["passed"]]
-    if failed_gates:
-        more = f"; and {len(failed_gates) - 3} more" if len(failed_gates) > 3 else ""
-        words = "; ".join(failed_gates[:3]) + more
-        sentences.append(f"{counted(len(failed_gates), 'gate')} failed: {words}.")
-    elif previous and previous["models"] and len(sentences) < 5:
-        changed = [f"{line['model']} {line['verdict']}" for line in previous["models"] if _changed(line)]
-        words = "; ".join(changed[:3]) or "no accuracy changed beyond chance"
-        sentences.append(f"Compared with {previous['run']}: {words}.")
+def closing_lines(results: Results, report_path: str) -> list[str]:
+    """Return what a person wants to know at the end of a run: the summary, and where the report is."""
+    return [*summary(results), f"Report: {report_path}"]
+
+
+def state_message(results: Results, report_path: str) -> str:
+    """Return the message of the flow run's last state: the report's path, and first why the run failed."""
+    if results.status is Status.COMPLETED:
+        return report_path
+    reasons = [*failures_in_words(results.failures), *gates_not_held(results)]
+    return f"{'; '.join(reasons)}. The report: {report_path}"
+
+
+def summary(results: Results) -> list[str]:
+    """Return at most five sentences; the first three are the answer: accuracy, overfitting, regularisation."""
+    sentences = findings(results)
+    if sentences and not missing(results, ("cnn", "regularized_cnn")):
+        sentences.append(
+            f"Did regularising stop it? {effect_of_regularising(results)}. "
+            f"Did that raise the accuracy? {did_accuracy_rise(results)}."
+        )
+    elif sentences:
+        sentences.append(f"Is 99 % reached? {is_target_reached(results)}")
+    if results.failures:
+        sentences.append(f"Failed: {'; '.join(failures_in_words(results.failures))}.")
+    if gates := gates_not_held(results):
+        sentences.append(f"{counted(len(gates), 'gate')} failed: {first_three(gates)}.")
+    elif results.previous_run and results.previous_run.trainings and len(sentences) < 5:
+        changed = [
+            f"{line.model} {change(line)}"
+            for line in results.previous_run.trainings
+            if line.change in (Change.BETTER, Change.WORSE)
+        ]
+        words = first_three(changed) if changed else "no accuracy changed beyond chance"
+        sentences.append(f"Compared with {results.previous_run.run}: {words}.")
     return sentences
 
 
-def _most_accurate(models: Models, comparisons: Comparisons) -> str:
-    """Who measures highest, and against whom that is more than chance."""
-    named = [name for name in models if models[name]["aggregate"]]
-    best = max(named, key=lambda name: models[name]["aggregate"]["test_accuracy"]["mean"])
-    sentence = f"Highest test accuracy: {best}, {accuracy_phrase(models[best])}"
+def first_three(phrases: list[str]) -> str:
+    """Return the first three phrases, and how many more there are."""
+    more = f"; and {len(phrases) - 3} more" if len(phrases) > 3 else ""
+    return "; ".join(phrases[:3]) + more
+
+
+def findings(results: Results) -> list[str]:
+    """Return what was found: which network is the most accurate, and where each starts to overfit."""
+    if results.best is None:
+        return []
+    return [
+        most_accurate(results, results.best),
+        f"Overfitting: {onsets_in_words(results, list(results.finished))}.",
+    ]
+
+
+def most_accurate(results: Results, best: str) -> str:
+    """Return who measures highest, and against whom that is more than chance."""
     groups: dict[str, list[str]] = {
         "better than": [],
         "tied with": [],
@@ -65,30 +77,13 @@ def _most_accurate(models: Models, comparisons: Comparisons) -> str:
         "worse on shared seeds than": [],
     }
     beaten, tied, undecided, ahead = groups.values()
-    for name in named:
-        pair = find_pair(comparisons, best, name)
-        if pair is not None:
-            decided = beaten if leads(pair, best) else ahead
-            (decided if pair["significant"] else tied if pair["ci95"] else undecided).append(name)
+    for name in results.finished:
+        if pair := results.pair(best, name):
+            decided = beaten if pair.better == best else ahead
+            group = decided if pair.better else tied if pair.interval else undecided
+            group.append(name)
     parts = [f"{words} {and_list(others)}" for words, others in groups.items() if others]
-    if parts and len(succeeded(models[best])) == 1:
+    if parts and len(results.models[best].finished) == 1:
         parts[0] = f"in these trainings {parts[0]}"
-    return "; ".join([sentence, *([", ".join(parts)] if parts else [])]) + "."
-
-
-def _what_failed(failures: Sequence[Mapping[str, Any]]) -> str:
-    """Name the steps that failed, each with its seeds and the first line of its first error."""
-    steps: dict[str, list[Mapping[str, Any]]] = {}
-    for failure in failures:
-        steps.setdefault(failure["task"], []).append(failure)
-    parts = []
-    for task, group in steps.items():
-        seeds = [str(failure["seed"]) for failure in group if failure["seed"] is not None]
-        of_seeds = f" (seed{'s' * (len(seeds) > 1)} {and_list(seeds)})" if seeds else ""
-        reason = str(group[0]["error"] or "no reason given").splitlines()[0].rstrip(".")
-        parts.append(f"{task}{of_seeds}: {reason}")
-    return f"Failed: {'; '.join(parts)}."
-
-
-def _changed(line: Mapping[str, Any]) -> bool:
-    return str(line["verdict"]).startswith(("better", "worse"))
+    words = f"; {', '.join(parts)}" if parts else ""
+    return f"Highest test accuracy: {best}, {accuracy(results.models[best])}{words}."

@@ -12,6 +12,10 @@ from tasks.results.run import SCHEMA_VERSION, Results
 RESULTS = "results.json"  # in a run folder
 
 
+class OtherVersionError(UserError):
+    """Results of another version of the program."""
+
+
 def write_results(run_folder: Path, results: Results) -> None:
     """Write results.json, sealed with a digest of its own."""
     content = results.model_dump(mode="json")
@@ -19,7 +23,10 @@ def write_results(run_folder: Path, results: Results) -> None:
 
 
 def read_results(run_folder: Path) -> Results:
-    """Return the results of a run. Raises UserError if there are none that this version can read."""
+    """Return the results of a run. Raises UserError if there are none that this version can read.
+
+    That is an OtherVersionError if another version of the program wrote them.
+    """
     path = run_folder / RESULTS
     advice = "expected a run folder, for example artifacts/latest"
     if not path.is_file():
@@ -30,7 +37,7 @@ def read_results(run_folder: Path) -> Results:
             raise ValueError("it is no JSON object")
         version = content.get("schema_version")
         if version != SCHEMA_VERSION:
-            raise UserError(
+            raise OtherVersionError(
                 f"{path} is of schema version {version}, and this version of the program reads {SCHEMA_VERSION}. "
                 "Run the pipeline again to make the run anew."
             )

@@ -26,8 +26,10 @@ import numpy as np
 
 from tasks import files
 from tasks.errors import explain
+from tasks.results.training import History
 from tasks.sealed import DamagedError, read_record, write_record
 from tasks.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, set_aside
+from tasks.training.fitted import FittedTraining
 from tasks.training.networks import MODELS
 from tasks.training.specification import Specification
 
@@ -92,7 +94,8 @@ def run(folder: Path, data_path: Path, say: Callable[..., None], may_start: thre
         started = time.monotonic()
     say("finishing")
     kept = [save_checkpoint(folder, checkpoint), *write_results(folder, network, progress, data)]
-    write_record(folder / "training.json", record_of(network, progress, checkpoint), kept)
+    fitted = fitted_training(network, progress, checkpoint)
+    write_record(folder / "training.json", {"spec": specification.to_json(), **fitted.model_dump()}, kept)
 
 
 def write_results(
@@ -113,21 +116,21 @@ def write_results(
     return paths
 
 
-def record_of(network: "Network", progress: "Progress", checkpoint: Checkpoint) -> dict[str, Any]:
-    """Return what training.json says of a finished training."""
+def fitted_training(network: "Network", progress: "Progress", checkpoint: Checkpoint) -> FittedTraining:
+    """Return what the record of a finished training says."""
     lines: list[str] = []
     network.model.summary(print_fn=lambda line: lines.append(line), line_length=80)
-    return {
-        "spec": network.specification.to_json(),
-        "epochs": network.specification.epochs,
-        "parameter_count": network.model.count_params(),
-        "summary": "\n".join(lines),
-        "history": {curve: [finite(value) for value in values] for curve, values in progress.history.items()},
-        "epoch_seconds": checkpoint.epoch_seconds,
-        "seconds": sum(checkpoint.epoch_seconds),
-        "resumed_after": checkpoint.resumed_after,
-        "diverged": progress.diverged,
-    }
+    return FittedTraining(
+        parameter_count=network.model.count_params(),
+        summary="\n".join(lines),
+        history=History(
+            **{curve: [finite(value) for value in values] for curve, values in progress.history.items()}
+        ),
+        epoch_seconds=checkpoint.epoch_seconds,
+        seconds=sum(checkpoint.epoch_seconds),
+        resumed_after=checkpoint.resumed_after,
+        diverged=progress.diverged,
+    )
 
 
 def follow_parent(may_start: threading.Event) -> None:

@@ -19,7 +19,14 @@ STOPPED = "stopped with the run; finished epochs are kept, the next run goes on 
 
 
 class TrainingFailedError(Exception):
-    """A training process ended without a result; the message says why and where its log is."""
+    """The training of `model` with `seed` ended without a result; `reason` says why and where its log is."""
+
+    def __init__(self, model: str, seed: int, reason: str) -> None:
+        super().__init__(model, seed, reason)  # all three, so that it can be pickled
+        self.model, self.seed, self.reason = model, seed, reason
+
+    def __str__(self) -> str:
+        return f"{self.model} seed {self.seed}: {self.reason}"
 
 
 class Deadline:
@@ -90,7 +97,7 @@ def start(folder: Path, data_path: str, refresh: bool) -> subprocess.Popen[str]:
 
 
 def messages(process: subprocess.Popen[str], deadline: Deadline) -> Iterator[dict[str, Any]]:
-    """Yield what the process says until it ends; raise TrainingFailedError when the deadline is past."""
+    """Yield what the process says until it ends, or is to be ended: with the run, or because of the deadline."""
     lines: queue.Queue[str | None] = queue.Queue()
 
     def read() -> None:
@@ -100,16 +107,11 @@ def messages(process: subprocess.Popen[str], deadline: Deadline) -> Iterator[dic
         lines.put(None)
 
     threading.Thread(target=read, daemon=True).start()
-    while True:
-        if stopping.is_set():
-            raise TrainingFailedError(STOPPED)
-        if deadline.past:
-            raise TrainingFailedError(
-                f"training_timeout of {deadline.seconds:g} s is over; finished epochs are kept"
-            )
+    while not stopping.is_set() and not deadline.past:
         with contextlib.suppress(queue.Empty):
             line = lines.get(timeout=0.2)
             if line is None:
+                process.wait()
                 return
             yield json.loads(line)
 
@@ -127,6 +129,15 @@ def end(process: subprocess.Popen[str]) -> None:
         assert pipe is not None
         with contextlib.suppress(OSError):  # a "go" that nobody reads any more
             pipe.close()
+
+
+def why_it_failed(process: subprocess.Popen[str], deadline: Deadline, problem: str, log: Path) -> str:
+    """Return in words why a process ended without a result; `problem` is what it said itself, if anything."""
+    if stopping.is_set():
+        return STOPPED
+    if deadline.past and not problem:
+        return f"training_timeout of {deadline.seconds:g} s is over; finished epochs are kept"
+    return f"{problem or how_it_ended(process.returncode)} (log: {log})"
 
 
 def how_it_ended(returncode: int) -> str:

@@ -5,21 +5,15 @@ neither independent nor repeatable, and a crash or an endless loop in one would 
 """
 
 import contextlib
-import logging
-import os
-import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import psutil
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
-from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 from prefect.states import Completed
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from tasks import files
 from tasks.data.prepare import PreparedData
@@ -30,18 +24,15 @@ from tasks.training.process import (
     Deadline,
     TrainingFailedError,
     end,
-    how_it_ended,
     messages,
     processes,
     start,
     stopping,
+    why_it_failed,
 )
 from tasks.training.progress import ProgressReport
+from tasks.training.runner import slots_of_this_run
 from tasks.training.specification import Specification, code_digests, why_not_reused
-
-LOGGER = logging.getLogger(__name__)
-BYTES_PER_TRAINING = 2_000_000_000
-THREADS = min(4, os.cpu_count() or 1)  # part of a training's key, so it depends on the machine alone
 
 
 @dataclass(frozen=True)
@@ -58,29 +49,6 @@ class Training:
     threads: int
 
 
-def trainings_at_a_time() -> int:
-    """Return how many trainings run at once: MNIST_PIPELINE_PARALLEL, or what cores and memory allow.
-
-    Two trainings with one thread each are no faster on two cores than one after the other with two threads.
-    """
-    if chosen := os.environ.get("MNIST_PIPELINE_PARALLEL"):
-        if chosen.isdecimal() and int(chosen):
-            return int(chosen)
-        LOGGER.warning("MNIST_PIPELINE_PARALLEL is %r, not a whole number from 1 on; it is not used.", chosen)
-    by_memory = psutil.virtual_memory().total // BYTES_PER_TRAINING
-    return max(1, min((os.cpu_count() or 1) // THREADS, int(by_memory)))
-
-
-slots = threading.BoundedSemaphore(trainings_at_a_time())
-
-
-def task_runner(at_a_time: int) -> TaskRunner[PrefectFuture[Any]]:
-    """Return a task runner with which that many trainings run at once, while one more loads TensorFlow."""
-    global slots
-    slots = threading.BoundedSemaphore(at_a_time)
-    return ThreadPoolTaskRunner(max_workers=at_a_time + 1)  # type: ignore[return-value]
-
-
 def follow(
     folder: Path,
     specification: Specification,
@@ -90,11 +58,12 @@ def follow(
     report: ProgressReport,
 ) -> tuple[str, int]:
     """Run a training process to its end; return ("complete" or "done", epochs it found already done)."""
+    failed = partial(TrainingFailedError, specification.model, specification.seed)
     if stopping.is_set():
-        raise TrainingFailedError(STOPPED)
+        raise failed(STOPPED)
     process = start(folder, data_path, refresh)
     processes.add(process)
-    deadline = Deadline(timeout)
+    deadline, slots = Deadline(timeout), slots_of_this_run()
     outcome, epochs_done, problem = "", 0, ""
     with contextlib.ExitStack() as stack:
         stack.callback(end, process)
@@ -105,7 +74,7 @@ def follow(
                     deadline.suspend()
                 case "ready":
                     if code_digests(specification.model) != specification.code:
-                        raise TrainingFailedError("the code was changed while this run went on; run again")
+                        raise failed("the code was changed while this run went on; run again")
                     epochs_done = message["epochs_done"]
                     report.say(f"process ready, {epochs_done} of {message['epochs']} epochs done before")
                     deadline.suspend()
@@ -129,13 +98,8 @@ def follow(
                     problem = message["message"]
                 case "complete" | "done":
                     outcome = message["event"]
-        process.wait()
     if not outcome:
-        if stopping.is_set():
-            raise TrainingFailedError(STOPPED)
-        raise TrainingFailedError(
-            f"{problem or how_it_ended(process.returncode)} (log: {folder / 'log.txt'})"
-        )
+        raise failed(why_it_failed(process, deadline, problem, folder / "log.txt"))
     return outcome, epochs_done
 
 
@@ -197,7 +161,7 @@ def train_network(
             reason = "refresh was asked for"
         elif record := read_record(folder / "training.json", spec=specification.to_json()):
             if begun_by_this_run:
-                origin = Origin.RESUMED if record.get("resumed_after") else Origin.TRAINED
+                origin = Origin.RESUMED if record["resumed_after"] else Origin.TRAINED
                 return result(origin, "by this run, at an earlier attempt")
             return result(Origin.REUSED, "same data, network, settings, code and versions")
         else:

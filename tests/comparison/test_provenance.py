@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from tasks.comparison.provenance import Branch, failures
+from tasks.comparison.provenance import failures
 from tasks.results.enums import Step
+from tasks.training.specification import specifications
 
 
 class Ended:
@@ -19,26 +20,37 @@ class Ended:
         return self.ended
 
 
-def branch(seed: int, training: Any, evaluation: Any) -> Branch:
-    """A branch of dense whose steps ended so."""
-    return "dense", seed, Ended(training), Ended(evaluation)  # type: ignore[return-value]
+def ended(*outcomes: Any) -> Any:
+    """The futures of some branches."""
+    return [Ended(outcome) for outcome in outcomes]
+
+
+SPECIFICATIONS = specifications(
+    ["dense"],
+    range(4),
+    "ab",
+    epochs=2,
+    batch_size=128,
+    learning_rate=None,
+    pixel_scaling="unit",
+    precision="float32",
+    threads=2,
+)
 
 
 def test_branches_that_succeed() -> None:
     """A branch whose training and evaluation ended with a result is no failure."""
-    assert failures([branch(0, "training", "evaluation")]) == []
+    assert failures(SPECIFICATIONS[:1], ended("training"), ended("evaluation")) == []
 
 
 def test_branches_that_fail() -> None:
     """Each failed branch is one failure with its own reason: of its training, or else of its evaluation."""
-    first, second = ValueError("no memory"), ValueError("killed")
-    branches = [
-        branch(0, "training", "evaluation"),
-        branch(1, first, first),
-        branch(2, second, second),
-        branch(3, "training", KeyError("no labels")),
-    ]
-    assert [(each.task, each.seed, each.error) for each in failures(branches)] == [
+    first, second, third = ValueError("no memory"), ValueError("killed"), KeyError("no labels")
+    trainings = ended("training", first, second, "training")
+    evaluations = ended("evaluation", first, second, third)
+    assert [
+        (each.task, each.seed, each.error) for each in failures(SPECIFICATIONS, trainings, evaluations)
+    ] == [
         (Step.TRAIN, 1, "ValueError: no memory"),
         (Step.TRAIN, 2, "ValueError: killed"),
         (Step.EVALUATE, 3, "KeyError: 'no labels'"),

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from synthetic import make_data, make_history, make_log_probabilities, make_training
 
-from tasks.evaluation.evaluate import FittedTraining, after_best_epoch, evaluate, evaluate_training
+from tasks.evaluation.evaluate import after_best_epoch, evaluate, evaluate_training
 from tasks.evaluation.measures import wilson_interval
 from tasks.results.enums import AccuracyChange, OnsetStatus, Origin
 from tasks.results.training import History, Losses, TrainingResult
+from tasks.training.fitted import FittedTraining
 from tasks.training.train import Training
 
 LABELS = np.arange(100) % 10
@@ -114,8 +115,8 @@ def test_a_history_without_numbers_survives() -> None:
     assert entry.after_best.change is AccuracyChange.NO_FINITE_LOSS
 
 
-def test_evaluate_writes_numbers_and_predicted_labels_into_the_run_folder(tmp_path: Path) -> None:
-    """The json holds the entry, the npz predicted labels, which are right, and pictures of the mistakes."""
+def test_evaluate_writes_numbers_and_pictures_into_the_run_folder(tmp_path: Path) -> None:
+    """The json holds the entry, the npz which images are right, and pictures of the mistakes."""
     prepared = make_data(tmp_path, 200)
     training = make_training(tmp_path, prepared, "dense", 3)
     run_folder = tmp_path / "runs" / "one"
@@ -126,8 +127,7 @@ def test_evaluate_writes_numbers_and_predicted_labels_into_the_run_folder(tmp_pa
     assert (written["model"], written["parameter_count"]) == ("dense", 51_450)
     assert (entry["seed"], entry["error"], entry["folder"]) == (3, None, "trainings/dense-3-0123456789ab")
     with np.load(prepared.path) as data, np.load(Path(evaluation.path).with_suffix(".npz")) as stored:
-        assert stored["predicted"].dtype == np.uint8
-        assert np.array_equal(stored["right"], stored["predicted"] == data["y_test"])
+        assert stored["right"].dtype == np.bool_
         assert stored["right"].sum() == entry["test"]["correct"]
         indices = [mistake["index"] for mistake in entry["mistakes"]]
         assert np.array_equal(stored["mistakes"], data["x_test"][indices, :, :, 0])

@@ -16,6 +16,7 @@ from prefect.settings.models.flows import FlowsSettings
 from prefect_server import DEADLINE, Operation, running, until
 
 from flows.cli import automations
+from tasks.command_line import run_command
 
 pytest_plugins = ["prefect_server"]
 
@@ -97,5 +98,5 @@ def test_a_heartbeat_is_a_sign_of_life() -> None:
 def test_no_server(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Without a server's address the command says which setting is missing, and ends with code 2."""
     monkeypatch.setattr(sys, "argv", ["automations"])
-    assert automations.main() == 2
+    assert run_command("automations", "automations", automations.command) == 2
     assert "PREFECT_API_URL is not set" in capsys.readouterr().err

@@ -18,6 +18,7 @@ from test_flow import DEADLINE, SCRIPT, artifacts, environment, latest_results, 
 from flows.cli import dask_runner, pipeline_command
 from flows.mnist_pipeline import mnist_pipeline
 from tasks.errors import UserError
+from tasks.ownership import MARKER
 from tasks.training.process import stopping
 
 __all__ = ["artifacts", "environment"]  # fixtures
@@ -159,7 +160,7 @@ def test_worker_that_cannot_train(threads: int, expected: str, tmp_path: Path) -
         dask_runner.checked_workers(client, tmp_path, NO_API),
     ):
         pass
-    assert not list(tmp_path.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == [MARKER]
 
 
 def test_folder_that_is_not_shared(tmp_path: Path) -> None:

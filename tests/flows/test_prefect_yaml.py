@@ -73,13 +73,6 @@ def test_parameters(deployment: dict[str, Any]) -> None:
     assert given.items() <= taken.items()
 
 
-@each_deployment
-def test_described(deployment: dict[str, Any]) -> None:
-    """A deployment says what it is for, and has a tag to find its runs by."""
-    assert len(deployment["description"]) > 50
-    assert "mnist" in deployment["tags"]
-
-
 def test_schedules() -> None:
     """What is scheduled names its time zone and its schedule, and runs one at a time; the others are not."""
     assert {name for name, each in DEPLOYMENTS.items() if each.get("schedules")} == {

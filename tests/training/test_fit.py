@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from specified import specified
 
 from tasks import files
 from tasks.sealed import DamagedError, read_record
-from tasks.training import specification as specification_module
 from tasks.training.process import start
+from tasks.training.specification import Specification
 
 DEADLINE = 300  # seconds; generous, because nothing here is about speed
 MANY = 40  # epochs: a training of so many goes on while a busy machine takes a second to see that it began
@@ -41,23 +42,15 @@ def artifacts(tmp_path: Path) -> Path:
     return prepare(tmp_path)
 
 
-def specification(**changed: Any) -> dict[str, Any]:
+def small(**changed: Any) -> Specification:
     """What to train: the small convolutional network, because it needs no compilation."""
-    settings: dict[str, Any] = {
-        "epochs": 3,
-        "batch_size": 32,
-        "learning_rate": 0.001,
-        "pixel_scaling": "unit",
-        "precision": "float32",
-        "threads": 1,
-    }
-    return specification_module.specification("cnn", 0, "digest", **settings) | changed
+    return specified(**{"model": "cnn", "epochs": 3, "batch_size": 32, "threads": 1, **changed})
 
 
-def folder_of(artifacts: Path, spec: dict[str, Any]) -> Path:
+def folder_of(artifacts: Path, specification: Specification) -> Path:
     """Make the folder of a training and write what to train."""
-    folder = specification_module.training_folder(artifacts, spec)
-    files.write_json(folder / "spec.json", spec)
+    folder = specification.folder(artifacts)
+    files.write_json(folder / "spec.json", specification.to_json())
     return folder
 
 
@@ -144,7 +137,7 @@ def bits_of(folder: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
     """A finished training, and what its process said."""
-    folder = folder_of(prepare(tmp_path_factory.mktemp("trained")), specification())
+    folder = folder_of(prepare(tmp_path_factory.mktemp("trained")), small())
     return folder, train(folder)
 
 
@@ -161,7 +154,7 @@ def test_a_training(trained: tuple[Path, list[dict[str, Any]]]) -> None:
     assert [message["event"] for message in said if message["event"] != "step"] == [
         *("ready", "epoch", "epoch", "epoch", "finishing", "done")
     ]
-    record = read_record(folder / "training.json", spec=specification())
+    record = read_record(folder / "training.json", spec=small().to_json())
     assert record is not None
     assert record["parameter_count"] == 95_946
     assert {len(curve) for curve in record["history"].values()} == {3}
@@ -170,7 +163,7 @@ def test_a_training(trained: tuple[Path, list[dict[str, Any]]]) -> None:
     names = {path.name.split("-")[0] for path in folder.iterdir()}
     assert names == {
         *("best.weights.h5", "checkpoint", "log.txt", "model.keras", "predictions.npz"),
-        *("spec.json", "summary.txt", "training.json"),
+        *("spec.json", "training.json"),
     }
     with np.load(folder / "predictions.npz") as predicted:
         assert predicted["final_test"].shape == predicted["best_validation"].shape == (32, 10)
@@ -202,14 +195,12 @@ def test_refresh(finished: Path) -> None:
 
 def test_killed_and_started_again(artifacts: Path) -> None:
     """A training killed after an epoch goes on at the next one and ends with the bits of an undisturbed one."""
-    spec = specification(
-        model="regularized_cnn", code=specification_module.code_digests("regularized_cnn"), epochs=MANY
-    )
-    folder = folder_of(artifacts, spec)
+    specification = small(model="regularized_cnn", epochs=MANY)
+    folder = folder_of(artifacts, specification)
     train(folder)
     undisturbed = bits_of(folder)
     shutil.rmtree(folder)
-    folder_of(artifacts, spec)
+    folder_of(artifacts, specification)
     for epochs in (1, 2):
         with training(folder) as process:
             process.wait_for("epoch", 1)
@@ -242,7 +233,7 @@ def test_damaged_files_are_made_again(finished: Path, name: str) -> None:
 
 def test_ends_with_its_parent(artifacts: Path) -> None:
     """The end of its standard input, which is the end of its parent, ends the process at once."""
-    with training(folder_of(artifacts, specification(epochs=10_000))) as process:
+    with training(folder_of(artifacts, small(epochs=10_000))) as process:
         process.wait_for("epoch")
         assert process.process.stdin is not None
         process.process.stdin.close()
@@ -251,7 +242,7 @@ def test_ends_with_its_parent(artifacts: Path) -> None:
 
 def test_two_at_once(artifacts: Path) -> None:
     """Of two processes on one folder one trains; the other waits, and finds the training complete."""
-    folder = folder_of(artifacts, specification())
+    folder = folder_of(artifacts, small())
     with training(folder, at_once=False) as first:
         first.wait_for("ready")
         with training(folder) as second:
@@ -263,7 +254,7 @@ def test_two_at_once(artifacts: Path) -> None:
 
 def test_divergence(artifacts: Path) -> None:
     """A loss that is no longer finite ends the training early; the record says so in strict JSON."""
-    folder = folder_of(artifacts, specification(learning_rate=1e30, epochs=10))
+    folder = folder_of(artifacts, small(learning_rate=1e30, epochs=10))
     said = train(folder)
     record = read_record(folder / "training.json")
     assert record is not None
@@ -282,7 +273,7 @@ def test_full_disk(artifacts: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(disk)], check=True)
     try:
         (disk / "prepared.npz").symlink_to(artifacts / "prepared.npz")
-        folder = folder_of(disk, specification(epochs=MANY))
+        folder = folder_of(disk, small(epochs=MANY))
         ballast = disk / "ballast"
         with training(folder) as process:
             process.wait_for("epoch")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from specified import SETTINGS, specified
 
 from tasks import files
 from tasks.layout import PROJECT
@@ -14,21 +15,6 @@ from tasks.training.networks import MODELS
 from tasks.training.specification import LOOP, Specification, code_digests, specifications, why_not_reused
 
 NETWORKS = "tasks/training/networks.py"
-
-
-def specified(model: str = "dense", **changed: Any) -> Specification:
-    """What to train: a network with the first seed."""
-    settings = {
-        "epochs": None,
-        "batch_size": 128,
-        "learning_rate": 0.001,
-        "pixel_scaling": "unit",
-        "precision": "float32",
-        "threads": 2,
-        "data_digest": "digest",
-    }
-    (specification,) = specifications([model], [0], **settings | changed)
-    return specification
 
 
 def keep(artifacts: Path, specification: Specification, **changed: Any) -> None:
@@ -160,17 +146,7 @@ def test_folder_name_can_be_read(tmp_path: Path) -> None:
 
 def test_each_network_with_each_seed_once() -> None:
     """The order is that of the networks, then of the seeds; a seed named twice is trained once."""
-    found = specifications(
-        ["cnn", "dense"],
-        [1, 0, 1],
-        "digest",
-        epochs=None,
-        batch_size=128,
-        learning_rate=None,
-        pixel_scaling="unit",
-        precision="auto",
-        threads=2,
-    )
+    found = specifications(["cnn", "dense"], [1, 0, 1], "digest", **SETTINGS)
     assert [(each.model, each.seed) for each in found] == [("cnn", 1), ("cnn", 0), ("dense", 1), ("dense", 0)]
     assert [each.epochs for each in found] == [20, 20, 50, 50]
 

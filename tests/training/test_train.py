@@ -1,36 +1,30 @@
 """A training process as the flow sees it. Stand-ins for the process say what `tasks.training.fit` would say."""
 
-import os
+import pickle
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from specified import specified
 
 from tasks import files
-from tasks.data.download import Dataset
+from tasks.data.download import VerifiedDataset
 from tasks.data.prepare import PreparedData
 from tasks.sealed import write_record
 from tasks.training import process as process_module
-from tasks.training import specification
 from tasks.training import train as train_module
 from tasks.training.process import TrainingFailedError
+from tasks.training.specification import Specification
 
 READY = "say(event='ready', epochs_done=0, epochs=2); sys.stdin.readline();"
-SETTINGS = {
-    "epochs": 2,
-    "batch_size": 128,
-    "learning_rate": 0.001,
-    "pixel_scaling": "unit",
-    "precision": "float32",
-    "threads": 2,
-}
 PREPARED = PreparedData(
-    *(Dataset("mnist", "mnist.npz", "digest", "test", True), "prepared.npz", "digest", 0.1, None),
+    *(VerifiedDataset("mnist", "mnist.npz", "digest", "test", True), "prepared.npz", "digest", 0.1, None),
     *({}, {}, {}, [], [], "images.npz"),
 )
 
@@ -54,9 +48,9 @@ class Report:
 
 
 @pytest.fixture
-def spec() -> dict[str, Any]:
+def specification() -> Specification:
     """What to train."""
-    return specification.specification("dense", 0, "digest", **SETTINGS)
+    return specified(epochs=2)
 
 
 Script = Callable[[str], list[subprocess.Popen[str]]]
@@ -92,101 +86,105 @@ def process_does(monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
         assert process.returncode is not None  # it was waited for
 
 
-def train(spec: dict[str, Any], artifacts: Path, **changed: Any) -> tuple[Any, Report]:
-    """Train what `spec` describes; return the record and what was reported."""
+def train(specification: Specification, artifacts: Path, **changed: Any) -> tuple[Any, Report]:
+    """Train what `specification` describes; return the record and what was reported."""
     report = Report()
     settings = {"refresh": False, "timeout": None, **changed}
-    return train_module.train_network(spec, PREPARED, artifacts, report=report, **settings), report  # type: ignore[arg-type]
+    return train_module.train_network(specification, PREPARED, artifacts, report=report, **settings), report  # type: ignore[arg-type]
 
 
-def test_trained(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> None:
+def test_trained(specification: Specification, tmp_path: Path, process_does: Script) -> None:
     """A process that says "done" has trained; its epochs were reported, its folder holds the specification."""
     process_does(READY + "say(event='epoch', epoch=1); say(event='epoch', epoch=2); say(event='done')")
-    record, report = train(spec, tmp_path)
+    record, report = train(specification, tmp_path)
     assert (record.origin, record.origin_reason) == (
         "trained",
         "first training of this network with this seed here",
     )
     assert report.epochs == [1, 2]
-    assert files.read_json(Path(record.folder) / "spec.json") == spec
+    assert files.read_json(Path(record.folder) / "spec.json") == specification.to_json()
 
 
-def test_resumed(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> None:
+def test_resumed(specification: Specification, tmp_path: Path, process_does: Script) -> None:
     """A process that found finished epochs has resumed."""
     process_does("say(event='ready', epochs_done=1, epochs=2); sys.stdin.readline(); say(event='done')")
-    record, _ = train(spec, tmp_path)
+    record, _ = train(specification, tmp_path)
     assert record.origin == "resumed"
     assert "1 of 2 epochs were already done" in record.origin_reason
 
 
-def test_reused(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> None:
+def keep(folder: Path, specification: Specification, **record: Any) -> None:
+    """Write a finished training with one file into a training's folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.keras").write_text("sound")
+    entries = {"spec": specification.to_json(), "resumed_after": [], **record}
+    write_record(folder / "training.json", entries, [folder / "model.keras"])
+
+
+def test_reused(specification: Specification, tmp_path: Path, process_does: Script) -> None:
     """A complete training is reused without starting a process; `refresh` starts one all the same."""
     started = process_does(READY + "say(event='done')")
-    folder = specification.training_folder(tmp_path, spec)
-    folder.mkdir(parents=True)
-    write_record(folder / "train_module.json", {"spec": spec}, [])
-    assert train(spec, tmp_path)[0].origin == "reused"
+    keep(specification.folder(tmp_path), specification)
+    assert train(specification, tmp_path)[0].origin == "reused"
     assert started == []
-    record, _ = train(spec, tmp_path, refresh=True)
+    record, _ = train(specification, tmp_path, refresh=True)
     assert (record.origin, record.origin_reason) == ("trained", "refresh was asked for")
 
 
-def test_again_in_the_same_run(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> None:
+@pytest.mark.parametrize(("resumed_after", "origin"), [([], "trained"), ([1], "resumed")])
+def test_again_in_the_same_run(
+    specification: Specification, tmp_path: Path, process_does: Script, resumed_after: list[int], origin: str
+) -> None:
     """What a run trained itself is not called reused, nor trained again for `refresh`, when Dask asks anew."""
     started = process_does(READY + "say(event='done')")
-    assert train(spec, tmp_path, refresh=True, run_id="run 1")[0].origin == "trained"
-    write_record(specification.training_folder(tmp_path, spec) / "train_module.json", {"spec": spec}, [])
-    again, _ = train(spec, tmp_path, refresh=True, run_id="run 1")
-    assert (again.origin, len(started)) == ("trained", 1)
+    assert train(specification, tmp_path, refresh=True, run_id="run 1")[0].origin == "trained"
+    keep(specification.folder(tmp_path), specification, resumed_after=resumed_after)
+    again, _ = train(specification, tmp_path, refresh=True, run_id="run 1")
+    assert (again.origin, len(started)) == (origin, 1)
     assert "by this run" in again.origin_reason
-    assert [train(spec, tmp_path, run_id="run 2")[0].origin for _ in range(2)] == ["reused"] * 2
+    assert [train(specification, tmp_path, run_id="run 2")[0].origin for _ in range(2)] == ["reused"] * 2
 
 
-def test_damaged(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> None:
+def test_damaged(specification: Specification, tmp_path: Path, process_does: Script) -> None:
     """A damaged training is not reused, and the reason names the file."""
     process_does(READY + "say(event='done')")
-    folder = specification.training_folder(tmp_path, spec)
-    folder.mkdir(parents=True)
-    (folder / "model.keras").write_text("sound")
-    write_record(folder / "train_module.json", {"spec": spec}, [folder / "model.keras"])
+    folder = specification.folder(tmp_path)
+    keep(folder, specification)
     (folder / "model.keras").write_text("Sound")
-    record, _ = train(spec, tmp_path)
+    record, _ = train(specification, tmp_path)
     assert record.origin == "trained"
     assert "model.keras does not agree" in record.origin_reason
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{"model": "cnn"}', "\udcff"])
 def test_damaged_specification(
-    spec: dict[str, Any], tmp_path: Path, process_does: Script, damage: str
+    specification: Specification, tmp_path: Path, process_does: Script, damage: str
 ) -> None:
     """A damaged specification beside a sound training is set aside and made again; the training is reused."""
     started = process_does("")
-    folder = specification.training_folder(tmp_path, spec)
-    folder.mkdir(parents=True)
-    write_record(folder / "train_module.json", {"spec": spec}, [])
+    folder = specification.folder(tmp_path)
+    keep(folder, specification)
     (folder / "spec.json").write_text(damage, errors="surrogateescape")
-    record, report = train(spec, tmp_path)
+    record, report = train(specification, tmp_path)
     assert (record.origin, started) == ("reused", [])
     assert "spec.json is damaged" in report.lines[0]
-    assert files.read_json(folder / "spec.json") == spec
+    assert files.read_json(folder / "spec.json") == specification.to_json()
     assert len(list((tmp_path / "damaged").iterdir())) == 1
 
 
 def test_a_folder_of_another_training_is_not_reused(
-    spec: dict[str, Any], tmp_path: Path, process_does: Script
+    specification: Specification, tmp_path: Path, process_does: Script
 ) -> None:
     """A sound training that was copied to this one's folder is not taken for it."""
     process_does(READY + "say(event='done')")
-    folder = specification.training_folder(tmp_path, spec)
-    folder.mkdir(parents=True)
-    write_record(folder / "train_module.json", {"spec": {**spec, "seed": 1}}, [])
-    assert train(spec, tmp_path)[0].origin == "trained"
+    keep(specification.folder(tmp_path), replace(specification, seed=1))
+    assert train(specification, tmp_path)[0].origin == "trained"
 
 
-def test_another_run_trains_it(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> None:
+def test_another_run_trains_it(specification: Specification, tmp_path: Path, process_does: Script) -> None:
     """While another run trains the same, this one waits, however long, and reuses what that one made."""
     process_does("say(event='waiting'); time.sleep(1); say(event='complete')")
-    record, report = train(spec, tmp_path, timeout=0.5)
+    record, report = train(specification, tmp_path, timeout=0.5)
     assert (record.origin, record.origin_reason) == ("reused", "another run has just trained it")
     assert report.lines == ["another run is training this; waiting for it"]
 
@@ -200,14 +198,25 @@ def test_another_run_trains_it(spec: dict[str, Any], tmp_path: Path, process_doe
         ("say(event='error', message='No space left'); sys.exit(1)", "No space left"),
     ],
 )
-def test_failed(spec: dict[str, Any], tmp_path: Path, process_does: Script, code: str, expected: str) -> None:
+def test_failed(
+    specification: Specification, tmp_path: Path, process_does: Script, code: str, expected: str
+) -> None:
     """A process that ends without a result fails its branch with the reason and the path of the log."""
     process_does(code)
     with pytest.raises(TrainingFailedError) as caught:
-        train(spec, tmp_path)
-    assert expected in str(caught.value)
-    assert "log.txt" in str(caught.value)
-    assert len(str(caught.value).splitlines()) == 1
+        train(specification, tmp_path)
+    error = caught.value
+    assert (error.model, error.seed) == ("dense", 0)
+    assert expected in error.reason
+    assert "log.txt" in error.reason
+    assert str(error) == f"dense seed 0: {error.reason}"
+    assert len(str(error).splitlines()) == 1
+
+
+def test_a_failure_survives_the_way_from_a_dask_worker() -> None:
+    """The error of a training can be pickled, with its network, seed and reason."""
+    error = pickle.loads(pickle.dumps(TrainingFailedError("cnn", 3, "killed")))
+    assert (error.model, error.seed, error.reason) == ("cnn", 3, "killed")
 
 
 @pytest.mark.parametrize(
@@ -218,22 +227,22 @@ def test_failed(spec: dict[str, Any], tmp_path: Path, process_does: Script, code
         "os.kill(os.getpid(), 19)",  # SIGSTOP: it does not even hear SIGTERM
     ],
 )
-def test_timeout(spec: dict[str, Any], tmp_path: Path, process_does: Script, hangs: str) -> None:
+def test_timeout(specification: Specification, tmp_path: Path, process_does: Script, hangs: str) -> None:
     """training_timeout ends a training that hangs, also one that ignores SIGTERM and one that is stopped."""
     started = process_does(READY + hangs)
     with pytest.raises(TrainingFailedError, match=r"training_timeout of 0\.5 s is over"):
-        train(spec, tmp_path, timeout=0.5)
+        train(specification, tmp_path, timeout=0.5)
     assert started[0].returncode is not None
 
 
-def test_stopped(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> None:
+def test_stopped(specification: Specification, tmp_path: Path, process_does: Script) -> None:
     """A run that is stopped ends its training processes within a moment, and starts no new ones."""
     started = process_does(READY + "time.sleep(1000)")
-    failures: list[BaseException] = []
+    failures: list[TrainingFailedError] = []
 
     def branch() -> None:
         try:
-            train(spec, tmp_path)
+            train(specification, tmp_path)
         except TrainingFailedError as error:
             failures.append(error)
 
@@ -252,33 +261,15 @@ def test_stopped(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> 
     assert not thread.is_alive()
     assert started[0].returncode is not None
     branch()
-    assert [str(failure) for failure in failures] == [process_module.STOPPED] * 2
+    assert [failure.reason for failure in failures] == [process_module.STOPPED] * 2
     assert len(started) == 1
 
 
-def test_code_changed_during_the_run(spec: dict[str, Any], tmp_path: Path, process_does: Script) -> None:
+def test_code_changed_during_the_run(
+    specification: Specification, tmp_path: Path, process_does: Script
+) -> None:
     """If the code is edited between the run's start and the training's, nothing is trained under the old key."""
     process_does(READY + "say(event='done')")
-    spec["code"] = {**spec["code"], "build_dense": "another"}
+    older = replace(specification, code=specification.code | {"build_dense": "another"})
     with pytest.raises(TrainingFailedError, match="code was changed"):
-        train(spec, tmp_path)
-
-
-def test_trainings_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """How many trainings run at once follows cores and memory, unless the environment says it."""
-    monkeypatch.delenv("MNIST_PIPELINE_PARALLEL", raising=False)
-    monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    monkeypatch.setattr(train_module, "THREADS", 4)
-    assert 1 <= train_module.trainings_at_a_time() <= 16
-    monkeypatch.setenv("MNIST_PIPELINE_PARALLEL", "7")
-    assert train_module.trainings_at_a_time() == 7
-
-
-@pytest.mark.parametrize("chosen", ["two", "0", "-1", "1.5"])
-def test_trainings_at_a_time_that_make_no_sense(
-    chosen: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """What is no number from 1 on is not used, and a warning says so: a flow must be importable."""
-    monkeypatch.setenv("MNIST_PIPELINE_PARALLEL", chosen)
-    assert train_module.trainings_at_a_time() >= 1
-    assert "MNIST_PIPELINE_PARALLEL" in caplog.text
+        train(older, tmp_path)

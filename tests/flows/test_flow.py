@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,8 +17,8 @@ from flows.cli import pipeline_command
 from flows.cli.script import prefect_server
 from flows.mnist_pipeline import mnist_pipeline
 from tasks.errors import UserError
+from tasks.layout import PROJECT
 
-PROJECT = Path(__file__).resolve().parent.parent
 SCRIPT = PROJECT / "flows" / "mnist_pipeline.py"
 DEADLINE = 900  # seconds; generous, because nothing here is about speed
 
@@ -107,33 +108,34 @@ def test_run_and_run_again(artifacts: Path, environment: dict[str, str]) -> None
 
 
 @pytest.mark.slow
-def test_killed_branch(artifacts: Path, environment: dict[str, str]) -> None:
-    """A branch whose process is killed is named in the report beside the others' results; the run fails."""
-    flags = [
-        "--models",
-        "dense",
-        "cnn",
-        "--train-samples",
-        "500",
-        "--epochs",
-        "3",
-        "--artifacts-dir",
-        str(artifacts),
-    ]
+def test_killed_branches(artifacts: Path, environment: dict[str, str]) -> None:
+    """Two branches whose processes end by different signals are each named with their own reason."""
+    flags = ["--train-samples", "500", "--epochs", "3", "--artifacts-dir", str(artifacts)]
     with subprocess.Popen(
-        [sys.executable, str(SCRIPT), *flags], env=environment, stderr=subprocess.PIPE, text=True
+        [sys.executable, str(SCRIPT), *flags],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as script:
-        victim = process_of("cnn-0-", script.pid)
-        victim.kill()
-        _, errors = script.communicate(timeout=DEADLINE)
+        process_of("dense-0-", script.pid).kill()
+        process_of("cnn-0-", script.pid).terminate()
+        lines, errors = script.communicate(timeout=DEADLINE)
     assert script.returncode == 1
-    assert "signal 9" in errors.splitlines()[-1]
     results = latest_results(artifacts)
     assert results["status"] == "failed"
-    assert [failure["model"] for failure in results["failures"]] == ["cnn"]
-    assert results["models"]["dense"]["trainings"][0]["test"]["n"] == 10_000
+    assert [(failure["model"], failure["seed"]) for failure in results["failures"]] == [
+        ("dense", 0),
+        ("cnn", 0),
+    ]
+    assert results["models"]["regularized_cnn"]["trainings"][0]["test"]["n"] == 10_000
     report = (artifacts / "latest" / "report.md").read_text()
-    assert "signal 9" in report
+    for said in (lines, errors.splitlines()[-1], report):
+        for network, reason in (("dense", "was killed (signal 9)"), ("cnn", "was ended by signal 15")):
+            (sentence,) = [part for part in re.split(r"; |\n", said) if network in part and "signal" in part][
+                :1
+            ]
+            assert reason in sentence
     assert "Traceback" not in errors
 
 

@@ -252,7 +252,7 @@ def is_reported(path: Path, run: Run) -> bool:
     """Return whether a run names a damaged file: in its log, or in its comparison with the earlier run."""
     if path.parent.name == "trainings":  # of the earlier run
         previous = results_of(run.artifacts)["previous_run"]
-        return " with seed ".join(path.stem.rsplit("-", 1)) in (previous["note"] or "")
+        return " with seed ".join(path.stem.rsplit("-", 1)) in previous["unreadable"]
     return f"{path.parent.name}/{path.name}" in run.output
 
 

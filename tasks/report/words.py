@@ -1,0 +1,160 @@
+"""A run in words: which network is better, what failed, whether the gates held, what changed since the last run.
+
+Plain text, not Markdown. A sentence ends with a full stop, a phrase or the cell of a table does not.
+"""
+
+from collections.abc import Sequence
+
+from tasks.comparison.pairs import SEEDS_FOR_A_VERDICT
+from tasks.evaluation.statistics import excludes_zero
+from tasks.report.cells import duration
+from tasks.report.network_words import accuracy
+from tasks.results.enums import Change, GateName, GateOutcome, GateReason, Origin, Step, Verdict
+from tasks.results.run import AgainstPrevious, Failure, Gate, Pair, PreviousRun, Results
+from tasks.wording import and_list, counted, percent, points, span
+
+
+def verdict(pair: Pair) -> str:
+    """Return which network of a pair is better and by how much, or that the data cannot tell."""
+    seeds = len(pair.seeds)
+    minus = " minus ".join(pair.models)
+    if pair.interval is None:
+        each = and_list([points(difference) for difference in pair.differences])
+        return (
+            f"no verdict: {counted(seeds, 'seed')} are too few, {SEEDS_FOR_A_VERDICT} are needed "
+            f"({minus}: {each} points)"
+        )
+    if pair.better is not None:
+        low, high = pair.interval
+        limits = span((low, high) if pair.verdict is Verdict.FIRST_BETTER else (-high, -low))
+        lead, worse = points(abs(pair.difference)), pair.other(pair.better)
+        if seeds == 1:
+            return f"{pair.better} is better than {worse} by {lead} points ({limits}) in these trainings"
+        return (
+            f"{pair.better} is the better network, {lead} points above {worse} ({limits} over {seeds} seeds)"
+        )
+    difference = f"{minus}: {points(pair.difference)} points, {span(pair.interval)}"
+    if seeds > 1:
+        return f"tied: {seeds} seeds cannot tell the networks apart ({difference})"
+    if excludes_zero(pair.interval):
+        return (
+            f"tied: with {pair.pairs} pairs to allow for, the data cannot tell them apart "
+            f"({difference} for this pair taken alone)"
+        )
+    return f"tied: the data cannot tell them apart ({difference})"
+
+
+def how_it_ended(results: Results) -> str:
+    """Return after what time the run ended, how many trainings have results, where they came from, gates."""
+    finished = [training for model in results.models.values() for training in model.finished]
+    planned = sum(len(model.trainings) for model in results.models.values())
+    gates = f", {gates_in_short(results.gates)}" if results.gates else "; no gate was set"
+    words = (
+        f"after {duration(results.provenance.duration_seconds)}: {len(finished)} of "
+        f"{counted(planned, 'training')} {'has' if len(finished) == 1 else 'have'} results{gates}."
+    )
+    origins = [training.origin for training in finished]
+    if counts := [f"{origins.count(origin)} {origin}" for origin in Origin if origin in origins]:
+        words += f" Origin: {and_list(counts)}."
+    seeds = {name: [t.seed for t in model.finished if t.diverged] for name, model in results.models.items()}
+    if diverged := [in_seeds(name, those) for name, those in seeds.items() if those]:
+        words += f" Diverged, the loss stopped being a finite number: {and_list(diverged)}."
+    return words
+
+
+def in_seeds(name: str, seeds: Sequence[int]) -> str:
+    """Return a network with some of its seeds: "cnn (seeds 1, 2 and 3)"."""
+    return f"{name} (seed{'s' if len(seeds) > 1 else ''} {and_list([str(seed) for seed in seeds])})"
+
+
+def failed_steps(failures: Sequence[Failure]) -> list[tuple[str, str]]:
+    """Return what failed, as "train cnn (seeds 0 and 1)", with its whole reason; equal reasons stand together."""
+    alike: dict[tuple[Step, str], dict[str, list[int]]] = {}
+    for failure in failures:
+        networks = alike.setdefault((failure.task, failure.error), {})
+        networks.setdefault(failure.model, []).append(failure.seed)
+    return [
+        (f"{task} {and_list([in_seeds(name, seeds) for name, seeds in networks.items()])}", error)
+        for (task, error), networks in alike.items()
+    ]
+
+
+def failures_in_words(failures: Sequence[Failure]) -> list[str]:
+    """Return each failed step with the first line of its reason."""
+    return [
+        f"{step}: {(error.splitlines() or ['no reason given'])[0].rstrip('.')}"
+        for step, error in failed_steps(failures)
+    ]
+
+
+def gates_in_short(gates: Sequence[Gate]) -> str:
+    """Return how many gates held: "1 of 3 gates held, 1 not judged"."""
+    outcomes = [gate.outcome for gate in gates]
+    held, not_judged = outcomes.count(GateOutcome.HELD), outcomes.count(GateOutcome.NOT_JUDGED)
+    return f"{held} of {counted(len(gates), 'gate')} held" + (
+        f", {not_judged} not judged" if not_judged else ""
+    )
+
+
+def gates_not_held(results: Results) -> list[str]:
+    """Return in words each gate that did not hold."""
+    return [gate_in_words(gate, results) for gate in results.gates if gate.outcome is GateOutcome.NOT_HELD]
+
+
+def gate_in_words(gate: Gate, results: Results) -> str:
+    """Return what a gate asked of a network, and what was measured or why nothing was."""
+    previous = results.previous_run
+    if gate.reason is GateReason.NOT_IN_THIS_RUN:
+        return f"{gate.model} was not part of this run"
+    if gate.reason is GateReason.NO_RESULT:
+        return f"{gate.model} has no result to hold against the {percent(gate.limit)} required"
+    if gate.name is GateName.MIN_TEST_ACCURACY:
+        relation = "reaches" if gate.outcome is GateOutcome.HELD else "is below"
+        measured = accuracy(results.models[gate.model])
+        return f"{gate.model}: test accuracy {measured} {relation} the {percent(gate.limit)} required"
+    if previous is None:
+        return f"{gate.model}: no previous run"
+    if gate.observed is None or gate.interval is None:
+        why = cannot_be_read(previous) or f"{previous.run} has none of its trainings"
+        return f"{gate.model}: not comparable with the previous run: {why}"
+    words = f"allowed: {points(gate.limit)}"
+    if gate.observed > gate.limit:
+        words = f"more than the {points(gate.limit)} allowed"
+        words += ", but not more than chance" if gate.outcome is GateOutcome.HELD else ""
+    return (
+        f"{gate.model}: accuracy {'fell' if gate.observed > 0 else 'did not fall'} since {previous.run} "
+        f"(drop {points(gate.observed)} points, {span(gate.interval)}, {counted(gate.seeds, 'seed')}), {words}"
+    )
+
+
+def cannot_be_read(previous: PreviousRun) -> str:
+    """Return which trainings of the run before cannot be compared, nothing if all can."""
+    return f"its predictions cannot be read: {', '.join(previous.unreadable)}" if previous.unreadable else ""
+
+
+def not_compared(previous: PreviousRun) -> str:
+    """Return which trainings were not compared with the run before, and why; nothing if all were."""
+    why = cannot_be_read(previous)
+    if not previous.trainings:
+        return f"No training was compared: {why or 'it has no model and seed in common with this run'}."
+    return f"Not all trainings were compared: {why}." if why else ""
+
+
+def change(line: AgainstPrevious) -> str:
+    """Return whether a training is better than the same one of the run before."""
+    size = f"({points(line.difference)} points, {span(line.difference_ci95)})"
+    return {
+        Change.UNCHANGED: "unchanged: the same test images are recognised",
+        Change.BETTER: f"better than before {size}",
+        Change.WORSE: f"worse than before {size}",
+        Change.WITHIN_CHANCE: f"no change beyond chance {size}",
+    }[line.change]
+
+
+def changed_since(previous: PreviousRun) -> str:
+    """Return which parameters and versions are not those of the run before."""
+    changed = [
+        f"{difference.name}: {difference.before} -> {difference.now}"
+        for difference in [*previous.parameters_changed, *previous.versions_changed]
+    ]
+    return f"Changed since: {'; '.join(changed)}." if changed else "Parameters and versions are the same."
