@@ -1,4 +1,4 @@
-"""The tutorial's own questions, answered by the facts of a run: a sentence each, also where a network is missing."""
+"""The tutorial's own questions, answered by a run: a sentence each, also where a network is missing."""
 
 from collections.abc import Callable, Sequence
 
@@ -48,17 +48,15 @@ def _did_regularising_stop_it(results: Results) -> str:
 
 def effect_of_regularising(results: Results) -> str:
     """Return in a few words whether regularized_cnn lacks the overfitting that cnn shows."""
-    cnn, regularized_cnn = results.models["cnn"], results.models["regularized_cnn"]
-    plain, regularized = _overfits(cnn), _overfits(regularized_cnn)
-    if plain is False:
-        return "There was none to stop"
-    if plain and regularized is False:
-        return "Yes, as far as the epochs trained can show"
-    if plain and _still_improving(regularized_cnn):
-        return "At least it was put off beyond the epochs trained"
-    if plain is None or regularized is None:
-        return "Not decided"
-    return "No, it only came later" if _order(cnn, regularized_cnn) == "sooner" else "No"
+    return {
+        "first does not": "There was none to stop",
+        "only the first": "Yes, as far as the epochs trained can show",
+        "so far the first": "At least it was put off beyond the epochs trained",
+        "undecided": "Not decided",
+        "first sooner": "No, it only came later",
+        "first later": "No",
+        "both": "No",
+    }[who_overfits(results.models["cnn"], results.models["regularized_cnn"])]
 
 
 def did_accuracy_rise(results: Results) -> str:
@@ -74,20 +72,15 @@ def _did_accuracy_rise(results: Results) -> str:
 
 
 def _would_it_overfit_sooner(results: Results) -> str:
-    deep_cnn, regularized_cnn = results.models["deep_cnn"], results.models["regularized_cnn"]
-    deep, regularized = _overfits(deep_cnn), _overfits(regularized_cnn)
-    if deep and regularized:
-        answer = {
-            "sooner": "Yes",
-            "later": "No, later",
-            "unclear": "Both overfit, and which sooner is unclear",
-        }[_order(deep_cnn, regularized_cnn)]
-    elif deep and (regularized is False or _still_improving(regularized_cnn)):
-        answer = "Yes"
-    elif deep is False and regularized is not None:
-        answer = "No"
-    else:
-        answer = "Not decided"
+    answer = {
+        "first does not": "No",
+        "only the first": "Yes",
+        "so far the first": "Yes",
+        "undecided": "Not decided",
+        "first sooner": "Yes",
+        "first later": "No, later",
+        "both": "Both overfit, and which sooner is unclear",
+    }[who_overfits(results.models["deep_cnn"], results.models["regularized_cnn"])]
     return f"{answer}: {onsets_in_words(results, ('deep_cnn', 'regularized_cnn'))}."
 
 
@@ -125,6 +118,24 @@ def yes_or_no(results: Results, hoped: str, other: str) -> str:
     return f"{answer}: {verdict(pair)}"
 
 
+def who_overfits(first: ModelResult, second: ModelResult) -> str:
+    """Return which of two networks overfits, or which sooner: one of the keys that the answers above have.
+
+    "so far the first": the second still improves. "both": intervals (or ranges over seeds) overlap.
+    """
+    one, other = _overfits(first), _overfits(second)
+    if one is False:
+        return "first does not"
+    if one and other is False:
+        return "only the first"
+    if one and _still_improving(second):
+        return "so far the first"
+    if one is None or other is None:
+        return "undecided"
+    (low, high), (other_low, other_high) = onset_limits(first), onset_limits(second)
+    return "first sooner" if high < other_low else "first later" if low > other_high else "both"
+
+
 def _overfits(model: ModelResult) -> bool | None:
     """Whether most of a network's seeds overfit; None if most neither show an onset nor exclude a clear one."""
     onset = over_seeds(model).onset
@@ -139,12 +150,6 @@ def _still_improving(model: ModelResult) -> bool:
     statuses = over_seeds(model).onset.status_counts.keys()
     inconclusive = OnsetStatus.INCONCLUSIVE
     return inconclusive in statuses and statuses <= {inconclusive, *NOT_OVERFITTING}
-
-
-def _order(first: ModelResult, second: ModelResult) -> str:
-    """Whether the first onset is "sooner" or "later"; "unclear" where intervals (or ranges) overlap."""
-    (low, high), (other_low, other_high) = onset_limits(first), onset_limits(second)
-    return "sooner" if high < other_low else "later" if low > other_high else "unclear"
 
 
 def onset_limits(model: ModelResult) -> tuple[int, int]:

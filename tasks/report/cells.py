@@ -1,109 +1,105 @@
 """The cells of the report's tables: numbers with their uncertainty; None where there is none."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tasks.markdown import Markdown
 from tasks.report.network_words import network_onset_cell, onset_cell
-from tasks.results.enums import GateOutcome
-from tasks.results.run import Dataset, Gate, ModelResult, Pair, Results
+from tasks.results.run import ModelResult, Results, Spread
 from tasks.results.training import FailedTraining, Interval, Measures, TestMeasures, TrainingResult
 from tasks.wording import percent, percent_with_interval, points, span
 
 Cell = str | int | None  # text that is no Markdown is escaped, None becomes a dash
 
 FAILED = Markdown("**failed**")
-MEASURES = (
-    "test accuracy",
-    "overfitting onset",
-    "best epoch",
-    "test NLL",
-    "calibration error",
-    "train accuracy",
-    "gap, train - test",
-    "epochs",
-    "fitting",
-    "origin",
-)
-SEED_MEASURES = (
-    "parameters",
-    "epochs",
-    "seeds with results",
-    "test accuracy",
-    "its range (%)",
-    "overfitting onset",
-    "test NLL",
-    "its range",
-)
-
-
-def side_by_side(results: Results) -> list[list[Cell]]:
-    """Return the rows of a table with one column per network: its one training, or its seeds together."""
-    columns: list[list[Cell]] = [["parameters", *MEASURES]]
-    columns += [
-        [whole(model.parameter_count), *measured(training, model)]
-        for model in results.models.values()
-        for training in model.trainings
-    ]
-    if results.several_seeds:
-        columns = [[*SEED_MEASURES], *(seeds_together(model) for model in results.models.values())]
-    return [list(row) for row in zip(*columns, strict=True)]
+MEASURES: dict[str, Callable[[TrainingResult, ModelResult], Cell]] = {
+    "test accuracy": lambda training, _: share(training.test),
+    "overfitting onset": lambda training, _: onset_cell(training.onset),
+    "best epoch": lambda training, _: training.best_epoch,
+    "test NLL": lambda training, _: nll(training.test),
+    "calibration error": lambda training, _: points_with_interval(
+        training.test.calibration_error, training.test.calibration_error_ci95
+    ),
+    "train accuracy": lambda training, _: share(training.train),
+    "gap, train - test": lambda training, _: gap(training.train, training.test),
+    "epochs": lambda training, model: epochs(len(training.history.val_nll), model.epochs),
+    "fitting": lambda training, _: duration(training.seconds),
+    "origin": lambda training, _: training.origin,
+}
 
 
 def measured(training: TrainingResult | FailedTraining, model: ModelResult) -> list[Cell]:
     """Return the cells of a training in the order of MEASURES."""
     if isinstance(training, FailedTraining):
         return [FAILED, *[None] * (len(MEASURES) - 1)]
-    epochs = len(training.history.val_nll)
-    return [
-        share(training.test),
-        onset_cell(training.onset),
-        training.best_epoch,
-        nll(training.test),
-        calibration(training.test),
-        share(training.train),
-        gap(training.train, training.test),
-        f"{epochs}" if epochs == model.epochs else f"{epochs} of {model.epochs}",
-        duration(training.seconds),
-        training.origin,
-    ]
+    return [cell(training, model) for cell in MEASURES.values()]
 
 
-def seeds_together(model: ModelResult) -> list[Cell]:
-    """Return the cells of a network over its seeds in the order of SEED_MEASURES: mean, deviation, range."""
-    known: list[Cell] = [
-        whole(model.parameter_count),
-        model.epochs,
-        f"{len(model.finished)} of {len(model.trainings)}",
-    ]
-    if model.aggregate is None:
-        return [*known, FAILED, *[None] * (len(SEED_MEASURES) - len(known) - 1)]
-    accuracy, loss = model.aggregate.test_accuracy, model.aggregate.test_nll
-    return [
-        *known,
-        percent(accuracy.mean) + deviation(accuracy.standard_deviation, 100, 2),
-        span((accuracy.minimum, accuracy.maximum)),
-        network_onset_cell(model),
-        f"{loss.mean:.4f}{deviation(loss.standard_deviation, 1, 4)}" if loss else None,
-        f"{loss.minimum:.4f} to {loss.maximum:.4f}" if loss else None,
-    ]
+def side_by_side(results: Results) -> list[list[Cell]]:
+    """Return the rows of a table with one column per network: its one training, or its seeds together."""
+    models = results.models.values()
+    if results.several_seeds:
+        columns = [seeds_together(model) for model in models]
+        return [[name, *(column[name] for column in columns)] for name in columns[0]]
+    sizes = [formatted(model.parameter_count, "{:,}") for model in models]
+    measures = zip(*(measured(model.trainings[0], model) for model in models), strict=True)
+    return [["parameters", *sizes], *([name, *row] for name, row in zip(MEASURES, measures, strict=True))]
 
 
-def deviation(value: float | None, factor: float, decimals: int) -> str:
+def seeds_together(model: ModelResult) -> dict[str, Cell]:
+    """Return the cells of a network over its seeds, each by its name: mean ± standard deviation, range."""
+    found = model.aggregate
+    accuracy, loss = (found.test_accuracy, found.test_nll) if found else (None, None)
+    return {
+        "parameters": formatted(model.parameter_count, "{:,}"),
+        "epochs": model.epochs,
+        "seeds with results": f"{len(model.finished)} of {len(model.trainings)}",
+        "test accuracy": percent(accuracy.mean) + deviation(accuracy, "{:.2f}", 100) if accuracy else FAILED,
+        "its range (%)": span((accuracy.minimum, accuracy.maximum)) if accuracy else None,
+        "overfitting onset": network_onset_cell(model) if found else None,
+        "test NLL": f"{loss.mean:.4f}" + deviation(loss, "{:.4f}") if loss else None,
+        "its range": f"{loss.minimum:.4f} to {loss.maximum:.4f}" if loss else None,
+    }
+
+
+def deviation(spread: Spread, form: str, factor: int = 1) -> str:
     """Return " ± standard deviation", or nothing where one seed shows none."""
-    return "" if value is None else f" ± {factor * value:.{decimals}f}"
+    value = spread.standard_deviation
+    return "" if value is None else f" ± {form.format(factor * value)}"
 
 
-def class_accuracies(model: ModelResult) -> list[Cell]:
-    """Return the accuracy of each class, the mean over the seeds."""
-    by_class = zip(*(training.test.per_class_accuracy for training in model.finished), strict=True)
-    known = [[value for value in values if value is not None] for values in by_class]
-    return [f"{100 * sum(values) / len(values):.1f} %" if values else None for values in known]
+def formatted(value: float | None, form: str) -> str | None:
+    """Return a number in a form such as "{:.1f} %", None if there is none."""
+    return None if value is None else form.format(value)
 
 
 def share(measures: Measures) -> str:
     """Return an accuracy with its interval, in percent."""
     return percent_with_interval(measures.accuracy, measures.accuracy_ci95)
+
+
+def accuracy_on(split: str, model: ModelResult) -> str:
+    """Return a network's accuracy on a split: with its interval, or the mean of its seeds with their range."""
+    measures: list[Measures] = [getattr(training, split) for training in model.finished]
+    if len(measures) == 1:
+        return share(measures[0])
+    shares = [each.accuracy for each in measures]
+    return percent_with_interval(sum(shares) / len(shares), (min(shares), max(shares)))
+
+
+def loss_on(split: str, model: ModelResult) -> str | None:
+    """Return a network's loss on a split, free of penalties: with its interval, or the mean of its seeds."""
+    measures: list[Measures] = [getattr(training, split) for training in model.finished]
+    return nll(measures[0]) if len(measures) == 1 else mean_loss([each.nll for each in measures])
+
+
+def mean_loss(losses: Sequence[float | None]) -> str | None:
+    """Return the mean of the finite losses of several seeds with their range, or the loss of one seed."""
+    known = [loss for loss in losses if loss is not None]
+    if not known:
+        return None
+    limits = f" ({min(known):.4f} to {max(known):.4f})" if len(losses) > 1 else ""
+    return f"{sum(known) / len(known):.4f}{limits}"
 
 
 def nll(measures: Measures) -> str:
@@ -114,10 +110,11 @@ def nll(measures: Measures) -> str:
     return f"{measures.nll:.4f}" + (f" ({interval[0]:.4f} to {interval[1]:.4f})" if interval else "")
 
 
-def calibration(test: TestMeasures) -> str | None:
-    """Return the expected calibration error with its interval, in percentage points."""
-    error = test.calibration_error
-    return None if error is None else points_with_interval(error, test.calibration_error_ci95)
+def points_with_interval(difference: float | None, interval: Interval | None) -> str | None:
+    """Return a difference of shares in percentage points, with its interval if it has one."""
+    if difference is None:
+        return None
+    return points(difference) + (f" ({span(interval)})" if interval else "")
 
 
 def gap(train: Measures, test: Measures) -> str:
@@ -131,6 +128,11 @@ def gap(train: Measures, test: Measures) -> str:
     below = math.hypot(train.accuracy - train_low, test_high - test.accuracy)
     above = math.hypot(train_high - train.accuracy, test.accuracy - test_low)
     return f"{points(difference)} ({span((difference - below, difference + above))})"
+
+
+def epochs(trained: int, planned: int) -> str:
+    """Return how many epochs a training had; of how many, if it was to have more."""
+    return f"{trained}" if trained == planned else f"{trained} of {planned}"
 
 
 def duration(seconds: float) -> str:
@@ -148,35 +150,26 @@ def p_value(p: float | None) -> str | None:
     return "< 0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
 
 
-def whole(number: int | None) -> str | None:
-    """Return a count with thousands marked."""
-    return None if number is None else f"{number:,}"
+def class_accuracies(model: ModelResult) -> list[Cell]:
+    """Return the accuracy of each class, the mean over the seeds."""
+    by_class = zip(*(training.test.per_class_accuracy for training in model.finished), strict=True)
+    known = [[value for value in values if value is not None] for values in by_class]
+    return [f"{100 * sum(values) / len(values):.1f} %" if values else None for values in known]
 
 
-def rise(value: float | None) -> str | None:
-    """Return a rise of the loss in percent."""
-    return None if value is None else f"{value:.1f} %"
+def grid(pixels: Sequence[Sequence[int]]) -> str:
+    """Return the pixels of a picture, one line a row."""
+    return "\n".join("".join(f"{pixel:4d}" for pixel in line)[1:] for line in pixels)
 
 
-def stop(epoch: int | None) -> str:
-    """Return when an early-stopping rule would have ended a training."""
-    return "never" if epoch is None else f"epoch {epoch}"
+def thousands(counts: Sequence[int]) -> list[str]:
+    """Return counts with thousands marked."""
+    return [f"{count:,}" for count in counts]
 
 
-def outcome(gate: Gate) -> str:
-    """Return what became of a gate, in bold if it did not hold."""
-    words = gate.outcome.replace("_", " ")
-    return Markdown(f"**{words}**") if gate.outcome is GateOutcome.NOT_HELD else words
-
-
-def points_with_interval(difference: float, interval: Interval | None) -> str:
-    """Return a difference in percentage points with its interval if it has one."""
-    return points(difference) + (f" ({span(interval)})" if interval else "")
-
-
-def level(pair: Pair) -> str | None:
-    """Return the confidence level of a pair's interval."""
-    return None if pair.level is None else f"{100 * pair.level:.4g} %"
+def last_validation_loss(model: ModelResult) -> str | None:
+    """Return a network's last validation loss as Keras logs it, penalties included."""
+    return mean_loss([training.history.val_loss[-1] for training in model.finished])
 
 
 def learning_rates(results: Results) -> str:
@@ -186,28 +179,3 @@ def learning_rates(results: Results) -> str:
         f"{name} {results.models[name].learning_rate}{'' if schedule == 'constant' else f' ({schedule})'}"
         for name, schedule in schedules.items()
     )
-
-
-def fitting_seconds(results: Results) -> float:
-    """Return how long all trainings that have a result took."""
-    return sum(training.seconds for model in results.models.values() for training in model.finished)
-
-
-def shapes_in_words(data: Dataset) -> str:
-    """Return the shapes of the arrays as NumPy prints them."""
-    return ", ".join(f"{name} {tuple(shape)}" for name, shape in data.shapes.items())
-
-
-def labels_in_short(data: Dataset) -> str:
-    """Return the first and the last labels of the test images as NumPy prints them."""
-    return "[{} ... {}]".format(*(" ".join(map(str, part)) for part in (data.y_test_head, data.y_test_tail)))
-
-
-def grid(pixels: Sequence[Sequence[int]]) -> str:
-    """Return the pixels of a picture, one line a row."""
-    return "\n".join("".join(f"{pixel:4d}" for pixel in line)[1:] for line in pixels)
-
-
-def last(values: Sequence[float | None]) -> float | None:
-    """Return the last value of a curve, None where it is not finite."""
-    return values[-1] if values else None

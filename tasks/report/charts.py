@@ -1,5 +1,6 @@
 """What the figures of learning curves share: axes, curves over seeds, onset marks, legends."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,11 +22,11 @@ Values = npt.NDArray[np.float64]
 SHADE = 0.35  # opacity of intervals
 
 INTERVAL, MARK = "#CC79A7", "#000000"  # purple marks an onset's interval
-SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # for one line per model
+SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # for one line per network
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
-# The epoch from which the tutorial draws a network's curves, and how many epochs it trained.
-TUTORIAL_ZOOM = {"dense": (11, 50), "cnn": (2, 20), "regularized_cnn": (6, 30)}
+# The share of the epochs that the tutorial leaves out where it zooms; of other networks as of regularized_cnn.
+LEFT_OUT = defaultdict(lambda: 5 / 30, {"dense": 10 / 50, "cnn": 1 / 20})
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Curve:
 
 def curve(rows: Sequence[Losses]) -> Curve:
     """Return the curve over seeds, one row each, as long as the longest; NaN where no seed has a finite value."""
-    values = np.full((max(len(rows), 1), max(map(len, rows), default=0)), np.nan)
-    for row, filled in zip(rows, values, strict=False):
+    values = np.full((len(rows), max(map(len, rows))), np.nan)
+    for row, filled in zip(rows, values, strict=True):
         filled[: len(row)] = row  # None becomes NaN
     known = np.isfinite(values).any(axis=0)
     median, low, high = np.full((3, values.shape[1]), np.nan)
@@ -53,10 +54,9 @@ def curve(rows: Sequence[Losses]) -> Curve:
     return Curve(median, low, high)
 
 
-def zoom_start(model: str, epochs: int) -> int:
+def zoom_start(name: str, epochs: int) -> int:
     """Return the first epoch of the zoomed curves: the tutorial's, in proportion to the epochs trained."""
-    first, planned = TUTORIAL_ZOOM.get(model, (6, 30))
-    start = 1 + round((first - 1) * epochs / planned)
+    start = 1 + round(LEFT_OUT[name] * epochs)
     return min(max(start, 2), epochs - 1) if epochs > 2 else 1
 
 
@@ -73,6 +73,11 @@ def tidy(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:
         spine.set_color(RULE)
 
 
+def say(axes: Axes, text: str) -> None:
+    """Write a text into axes that have nothing to show."""
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=MUTED, fontsize=LARGE)
+
+
 def epoch_axis(axes: Axes, first: int, last: int) -> None:
     """Show the epochs `first` to `last` with whole numbers."""
     axes.set_xlim(first - 0.6, last + 0.6)
@@ -84,6 +89,18 @@ def value_axis(axes: Axes) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
 
 
+def draw_curves_of(axes: Axes, model: ModelResult, train: Curve, validation: Curve) -> None:
+    """Draw a quantity on train and validation images, and mark where overfitting starts."""
+    epoch, interval = onset_of(model)
+    if interval is not None:
+        axes.axvspan(interval[0] - 0.5, interval[1] + 0.5, color=INTERVAL, alpha=SHADE, linewidth=0, zorder=0)
+    if epoch is not None:
+        axes.axvline(epoch, color=MARK, linewidth=1.2, zorder=1)
+    several_seeds = len(model.finished) > 1
+    draw_curve(axes, train, TRAIN, "--", several_seeds)
+    draw_curve(axes, validation, VALIDATION, "-", several_seeds)
+
+
 def draw_curve(axes: Axes, values: Curve, colour: str, style: str, band: bool) -> None:
     """Draw the median over seeds, with its band where there are several."""
     epochs = np.arange(1, len(values.median) + 1)
@@ -91,15 +108,6 @@ def draw_curve(axes: Axes, values: Curve, colour: str, style: str, band: bool) -
     axes.plot(epochs, values.median, style, color=colour, linewidth=1.6, marker=marker, markersize=3.5)
     if band:
         axes.fill_between(epochs, values.low, values.high, color=colour, alpha=0.18, linewidth=0)
-
-
-def mark_onset(axes: Axes, model: ModelResult) -> None:
-    """Mark where overfitting starts: a line at the epoch, its interval (over seeds: their range) shaded."""
-    epoch, interval = onset_of(model)
-    if interval is not None:
-        axes.axvspan(interval[0] - 0.5, interval[1] + 0.5, color=INTERVAL, alpha=SHADE, linewidth=0, zorder=0)
-    if epoch is not None:
-        axes.axvline(epoch, color=MARK, linewidth=1.2, zorder=1)
 
 
 def onset_of(model: ModelResult) -> tuple[float | None, tuple[int, int] | None]:
@@ -114,26 +122,15 @@ def onset_of(model: ModelResult) -> tuple[float | None, tuple[int, int] | None]:
     return onset.epoch, onset.interval
 
 
-def curve_legend(several_seeds: bool, onset: bool, accuracy: bool = False) -> list[Artist]:
+def curve_legend(several_seeds: bool, onset: bool) -> list[Artist]:
     """Return the legend entries of learning curves; those of an onset only if one is shown."""
     over = " (median and range of seeds)" if several_seeds else ""
     entries: list[Artist] = [
         Line2D([], [], color=VALIDATION, linestyle="-", linewidth=1.6, label="validation" + over),
         Line2D([], [], color=TRAIN, linestyle="--", linewidth=1.6, label="train, dropout off" + over),
     ]
-    if accuracy:
-        entries.append(Line2D([], [], color=MUTED, linestyle=":", linewidth=1.4, label="train, dropout on"))
     if onset:
         shaded = "its range over seeds" if several_seeds else "its interval"
         entries.append(Line2D([], [], color=MARK, linewidth=1.2, label="overfitting starts"))
         entries.append(Patch(facecolor=INTERVAL, alpha=SHADE, label=shaded))
     return entries
-
-
-def upper_limit(train: Values, validation: Values) -> float | None:
-    """Return the upper end of a loss axis that shows these values, but cuts off a loss that blows up."""
-    held_out = validation[np.isfinite(validation)]
-    shown = np.concatenate([train[np.isfinite(train)], held_out])
-    if not len(held_out) or shown.max() <= 0:
-        return None
-    return float(1.08 * min(shown.max(), 4 * np.median(held_out) or shown.max()))

@@ -2,22 +2,23 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
-from tasks.pictures import LARGE, MUTED, NORMAL, RULE, SMALL, TRAIN, VALIDATION, new_figure, plain
+from tasks.pictures import NORMAL, RULE, SMALL, TRAIN, VALIDATION, new_figure, plain
 from tasks.report.charts import (
     INTERVAL,
     MARK,
+    Values,
     curve,
     curve_legend,
-    draw_curve,
+    draw_curves_of,
     epoch_axis,
-    mark_onset,
     onset_of,
+    say,
     tidy,
-    upper_limit,
     value_axis,
     zoom_start,
 )
@@ -28,14 +29,13 @@ Models = Mapping[str, ModelResult]
 
 
 def draw_comparison(models: Models) -> Figure:
-    """Return the figure of all models, in their order; models without any result are shown as failed."""
-    names = list(models)
-    columns = min(len(names), 2 if len(names) == 4 else 3) or 1
-    rows = -(-len(names) // columns) or 1
+    """Return the figure of all networks, in their order; one without any result is shown as such."""
+    columns = min(len(models), 2 if len(models) == 4 else 3)
+    rows = -(-len(models) // columns)
     accuracies = [accuracy_label(name, model) for name, model in models.items()]
     onsets = [onset_label(model) for model in models.values()]
-    row_height = 0.15 * max((label.count("\n") for label in accuracies + onsets), default=0) + 0.27
-    top = 0.85 + row_height * len(names)
+    row_height = 0.15 * max(label.count("\n") for label in accuracies + onsets) + 0.27
+    top = 0.85 + row_height * len(models)
     figure = new_figure(top + 0.5 + 2.4 * rows)
     grid = figure.add_gridspec(2, 1, height_ratios=[top, 0.5 + 2.4 * rows])
     upper, lower = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
@@ -78,12 +78,8 @@ def draw_accuracies(axes: Axes, models: Models, labels: list[str]) -> None:
     margin = max(0.08 * (max(ends) - min(ends)), 0.05) if ends else 0.0
     axes.set_xlim(*((min(ends) - margin, max(ends) + margin) if ends else (0, 100)))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
-    label_rows(axes, labels)
-    several = any(len(model.finished) > 1 for model in shown.values())
-    note = "mean of seeds, each seed, range" if several else "bar: 95 % interval"
-    tidy(axes, "Test accuracy", f"accuracy (%); {note}")
-    axes.grid(False, axis="y")
-    axes.spines["left"].set_visible(False)
+    note = "mean of seeds, each seed, range" if several_seeds(models) else "bar: 95 % interval"
+    tidy_rows(axes, labels, "Test accuracy", f"accuracy (%); {note}")
 
 
 def draw_onsets(axes: Axes, models: Models, labels: list[str]) -> None:
@@ -101,13 +97,13 @@ def draw_onsets(axes: Axes, models: Models, labels: list[str]) -> None:
             axes.plot(epochs, [row] * len(epochs), "|", color=MARK, markersize=9, alpha=0.7)
         if epoch is not None:
             axes.plot(epoch, row, "o", color=MARK, markeredgecolor="white", markersize=7)
-    epoch_axis(axes, 1, max((epochs_of(model) for model in models.values()), default=1))
-    label_rows(axes, labels)
-    several = any(len(model.finished) > 1 for model in models.values())
-    note = "median of seeds, each seed, range" if several else "bar: interval; grey: epochs trained"
-    tidy(axes, "Overfitting onset", f"epoch; {note}")
-    axes.grid(False, axis="y")
-    axes.spines["left"].set_visible(False)
+    epoch_axis(axes, 1, max(epochs_of(model) for model in models.values()))
+    note = (
+        "median of seeds, each seed, range"
+        if several_seeds(models)
+        else "bar: interval; grey: epochs trained"
+    )
+    tidy_rows(axes, labels, "Overfitting onset", f"epoch; {note}")
 
 
 def epochs_of(model: ModelResult) -> int:
@@ -115,32 +111,35 @@ def epochs_of(model: ModelResult) -> int:
     return max((len(training.history.val_nll) for training in model.finished), default=model.epochs)
 
 
-def label_rows(axes: Axes, labels: list[str]) -> None:
-    """Label the rows, first model at the top."""
+def several_seeds(models: Models) -> bool:
+    """Say whether any network has more than one training with a result."""
+    return any(len(model.finished) > 1 for model in models.values())
+
+
+def tidy_rows(axes: Axes, labels: list[str], title: str, x: str) -> None:
+    """Label axes that have a row for each network, the first at the top."""
+    tidy(axes, title, x)
     axes.set_yticks(range(len(labels)), labels, fontsize=NORMAL)
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
+    axes.grid(False, axis="y")
+    axes.spines["left"].set_visible(False)
 
 
 def draw_panels(figure: SubFigure, models: Models, rows: int, columns: int) -> None:
-    """Draw a panel of learning curves per model, each with its own scale of the loss."""
+    """Draw a panel of learning curves per network, each with its own scale of the loss."""
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     for index, (axes, (name, model)) in enumerate(zip(panels, models.items(), strict=False)):
         label = "loss (nats per image)" if index % columns == 0 else ""
-        tidy(axes, plain(name, 30, 2), "epoch", label)
-        axes.set_title(axes.get_title(loc="left"), fontsize=NORMAL, loc="left", fontweight="bold")
+        tidy(axes, "", "epoch", label)
+        axes.set_title(plain(name, 30, 2), fontsize=NORMAL, loc="left", fontweight="bold")
         if not model.finished:
-            axes.text(
-                0.5, 0.5, "no result", transform=axes.transAxes, ha="center", fontsize=LARGE, color=MUTED
-            )
-            axes.set_xticks([])
-            axes.set_yticks([])
+            say(axes, "no result")
+            axes.set(xticks=[], yticks=[])
             continue
         validation = curve([training.history.val_nll for training in model.finished])
         train = curve([training.history.train_nll for training in model.finished])
-        mark_onset(axes, model)
-        draw_curve(axes, train, TRAIN, "--", band=len(model.finished) > 1)
-        draw_curve(axes, validation, VALIDATION, "-", band=len(model.finished) > 1)
+        draw_curves_of(axes, model, train, validation)
         epochs = epochs_of(model)
         epoch_axis(axes, 1, epochs)
         first = zoom_start(name, epochs) - 1
@@ -148,7 +147,15 @@ def draw_panels(figure: SubFigure, models: Models, rows: int, columns: int) -> N
         value_axis(axes)
     for axes in panels[len(models) :]:
         axes.set_axis_off()
-    several = any(len(model.finished) > 1 for model in models.values())
     onset = any(onset_of(model) != (None, None) for model in models.values())
-    entries = curve_legend(several, onset)
+    entries = curve_legend(several_seeds(models), onset)
     figure.legend(handles=entries, loc="outside upper left", ncols=4, fontsize=SMALL, frameon=False)
+
+
+def upper_limit(train: Values, validation: Values) -> float | None:
+    """Return the upper end of a loss axis that shows these values, but cuts off a loss that blows up."""
+    held_out = validation[np.isfinite(validation)]
+    shown = np.concatenate([train[np.isfinite(train)], held_out])
+    if not len(held_out) or shown.max() <= 0:
+        return None
+    return float(1.08 * min(shown.max(), 4 * np.median(held_out) or shown.max()))

@@ -1,6 +1,7 @@
 """Figures of one network: its learning curves, its confusion matrix, its most confident mistakes."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,16 +10,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from tasks.pictures import LARGE, MUTED, NORMAL, SMALL, TRAIN, VALIDATION, draw_pictures, new_figure
+from tasks.pictures import MUTED, NORMAL, SMALL, VALIDATION, draw_pictures, new_figure
 from tasks.report.charts import (
     Curve,
     Values,
     curve,
     curve_legend,
     draw_curve,
+    draw_curves_of,
     epoch_axis,
-    mark_onset,
     onset_of,
+    say,
     tidy,
     value_axis,
     zoom_start,
@@ -28,11 +30,16 @@ from tasks.results.training import Mistake, TestMeasures, TrainingResult
 from tasks.wording import probability
 
 GAP = "#56B4E9"
+BEST_EPOCH: dict[str, Any] = {
+    "marker": "D",
+    "color": VALIDATION,
+    "markeredgecolor": "black",
+    "markersize": 6,
+}
 
 
 def draw_curves(name: str, model: ModelResult) -> Figure:
     """Return loss and accuracy per epoch, from the start and zoomed as the tutorial draws them."""
-    several = len(model.finished) > 1
     histories = [training.history for training in model.finished]
     train, validation = curve([h.train_nll for h in histories]), curve([h.val_nll for h in histories])
     train_accuracy = curve([h.train_accuracy_inference for h in histories]).percent()
@@ -41,35 +48,28 @@ def draw_curves(name: str, model: ModelResult) -> Figure:
     epochs = len(validation.median)
     starts = [1, zoom_start(name, epochs)] if epochs > 2 else [1]
     figure = new_figure(5.6)
-    for column, first in enumerate(starts):
+    grid = figure.subplots(2, len(starts), squeeze=False)
+    for upper, lower, first in zip(*grid, starts, strict=True):
         words = "from the start" if first == 1 else f"from epoch {first}"
-        upper = figure.add_subplot(2, len(starts), column + 1)
-        lower = figure.add_subplot(2, len(starts), len(starts) + column + 1)
         tidy(upper, f"Loss {words}", "epoch", "loss (nats per image)")
         tidy(lower, f"Accuracy {words}", "epoch", "accuracy (%)")
-        for axes, fitted, held_out in (
-            (upper, train, validation),
-            (lower, train_accuracy, validation_accuracy),
-        ):
-            mark_onset(axes, model)
-            shade_gap(axes, fitted, held_out)
-            draw_curve(axes, fitted, TRAIN, "--", several)
-            draw_curve(axes, held_out, VALIDATION, "-", several)
-            epoch_axis(axes, first, max(epochs, 1))
+        draw_curves_of(upper, model, train, validation)
+        draw_curves_of(lower, model, train_accuracy, validation_accuracy)
+        shade_gap(upper, train, validation)
+        shade_gap(lower, train_accuracy, validation_accuracy)
         draw_curve(lower, running_accuracy, MUTED, ":", band=False)
         mark_best_epochs(upper, model.finished)
+        epoch_axis(upper, first, epochs)
+        epoch_axis(lower, first, epochs)
         limit_loss(upper, train.high[first - 1 :], validation.high[first - 1 :])
-        limit_accuracy(
-            lower,
-            *(c[first - 1 :] for c in (train_accuracy.low, validation_accuracy.low, running_accuracy.low)),
-        )
-    entries = curve_legend(several, onset_of(model) != (None, None), accuracy=True)
-    entries.append(Patch(facecolor=GAP, alpha=0.18, label="gap"))
-    entries.append(
-        Line2D(
-            [], [], color=VALIDATION, linestyle="", marker="D", markeredgecolor="black", label="best epoch"
-        )
-    )
+        accuracies = (train_accuracy.low, validation_accuracy.low, running_accuracy.low)
+        limit_accuracy(lower, *(values[first - 1 :] for values in accuracies))
+    entries = [
+        *curve_legend(len(histories) > 1, onset_of(model) != (None, None)),
+        Line2D([], [], color=MUTED, linestyle=":", linewidth=1.4, label="train, dropout on"),
+        Patch(facecolor=GAP, alpha=0.18, label="gap"),
+        Line2D([], [], linestyle="", **BEST_EPOCH, label="best epoch"),
+    ]
     figure.legend(handles=entries, loc="outside lower left", ncols=4, fontsize=SMALL, frameon=False)
     return figure
 
@@ -83,18 +83,9 @@ def shade_gap(axes: Axes, train: Curve, validation: Curve) -> None:
 def mark_best_epochs(axes: Axes, trainings: Sequence[TrainingResult]) -> None:
     """Mark the lowest validation loss of each training."""
     for training in trainings:
-        if training.best_epoch is not None:
-            loss = training.history.val_nll[training.best_epoch - 1]
-            assert loss is not None
-            axes.plot(
-                training.best_epoch,
-                loss,
-                "D",
-                color=VALIDATION,
-                markeredgecolor="black",
-                markersize=6,
-                zorder=5,
-            )
+        if (best := training.best_epoch) is not None:
+            loss = training.history.val_nll[best - 1] or 0.0  # it is a number, or the epoch were not the best
+            axes.plot(best, loss, **BEST_EPOCH, zorder=5)
 
 
 def limit_loss(axes: Axes, *shown: Values) -> None:
@@ -103,9 +94,7 @@ def limit_loss(axes: Axes, *shown: Values) -> None:
     values = values[np.isfinite(values) & (values > 0)]
     value_axis(axes)
     if not len(values):
-        axes.text(
-            0.5, 0.5, "no finite value", transform=axes.transAxes, ha="center", color=MUTED, fontsize=LARGE
-        )
+        say(axes, "no finite value")
     elif values.max() > 100 * np.median(values):
         axes.set_yscale("log")
         axes.tick_params(axis="y", which="minor", length=0)
@@ -131,20 +120,12 @@ def draw_confusion(tests: Sequence[TestMeasures]) -> Figure:
     figure = new_figure(5.4, 6.6)
     axes = figure.add_subplot()
     axes.imshow(mistakes, cmap="Blues", vmin=0, vmax=max(int(mistakes.max()), 1) * 1.3)
+    for truth, prediction in np.argwhere(counts):
+        dark = mistakes[truth, prediction] > 0.8 * mistakes.max() > 0
+        colour = MUTED if truth == prediction else "white" if dark else "black"
+        text = f"{counts[truth, prediction]:,}"
+        axes.text(prediction, truth, text, ha="center", va="center", fontsize=SMALL, color=colour)
     for truth in range(classes):
-        for prediction in range(classes):
-            count = int(counts[truth, prediction])
-            if count:
-                dark = mistakes[truth, prediction] > 0.8 * mistakes.max() > 0
-                axes.text(
-                    prediction,
-                    truth,
-                    f"{count:,}",
-                    ha="center",
-                    va="center",
-                    fontsize=SMALL,
-                    color=MUTED if truth == prediction else "white" if dark else "black",
-                )
         total = sum(test.per_class_n[truth] for test in tests)  # an image without an answer is in no cell
         share = f"{100 * counts[truth, truth] / total:.1f} % of {total:,}" if total else "no image"
         axes.text(classes - 0.2, truth, share, fontsize=SMALL, va="center")
@@ -155,8 +136,7 @@ def draw_confusion(tests: Sequence[TestMeasures]) -> Figure:
     axes.set_yticks(range(classes))
     axes.grid(False)
     axes.tick_params(length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.spines[:].set_visible(False)
     return figure
 
 

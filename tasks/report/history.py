@@ -19,15 +19,26 @@ from tasks.wording import counted
 
 LOGGER = logging.getLogger(__name__)
 
-TEXTS = (
-    *("run", "date", "status", "deployment", "commit", "dataset", "dataset_digest", "parameters"),
-    *("model", "precision", "origin", "error", "onset_status"),
-)
 NUMBERS = (
     *("accuracy", "accuracy_low", "accuracy_high", "nll", "train_accuracy", "best_epoch"),
     *("onset", "onset_first", "onset_last", "epochs", "seconds"),
 )
-COLUMNS = (*TEXTS[:9], "seed", *NUMBERS, *TEXTS[9:])
+COLUMNS = (
+    *(
+        "run",
+        "date",
+        "status",
+        "deployment",
+        "commit",
+        "dataset",
+        "dataset_digest",
+        "parameters",
+        "model",
+        "seed",
+    ),
+    *NUMBERS,
+    *("precision", "origin", "error", "onset_status"),
+)
 Row = dict[str, str | int | float | None]
 
 
@@ -57,14 +68,6 @@ def run_history(artifacts: Path) -> pd.DataFrame:
     return history.astype({**dict.fromkeys(NUMBERS, "float64"), "seed": "int64"})
 
 
-def write_history(artifacts: Path) -> Path:
-    """Write the history to `history.csv` in the artifacts folder and return its path."""
-    path = artifacts / "history.csv"
-    with atomic_write(path) as temporary:
-        run_history(artifacts).to_csv(temporary, index=False, float_format="%.6g")
-    return path
-
-
 def update_history(run_folder: Path, results: Results) -> Path:
     """Write `history.csv` anew, draw the trend of the runs like this one, and return the picture's path.
 
@@ -74,7 +77,9 @@ def update_history(run_folder: Path, results: Results) -> Path:
     artifacts = Artifacts.of_run(run_folder).root
     deployment = results.provenance.deployment or "scripts"
     with lock(run_folder.parent):  # runs may end at once, and the last one must write down all of them
-        history = pd.read_csv(write_history(artifacts), dtype=dict.fromkeys(TEXTS, "string"))
+        history = run_history(artifacts)
+        with atomic_write(artifacts / "history.csv") as temporary:
+            history.to_csv(temporary, index=False, float_format="%.6g")
         alike = (history["deployment"].fillna("scripts") == deployment) & (
             history["dataset_digest"] == results.dataset.digest
         )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tasks.evaluation.onset import SHORTEST_CURVE
 from tasks.results.enums import AccuracyChange, OnsetStatus
-from tasks.results.run import Aggregate, ModelResult, OnsetOverSeeds, Results
+from tasks.results.run import Aggregate, ModelResult, OnsetOverSeeds
 from tasks.results.training import Interval, Mistake, Onset, TrainingResult
 from tasks.wording import counted, percent, percent_with_interval, points, probability, span
 
@@ -62,7 +62,7 @@ def onset_cell(onset: Onset) -> str:
 
 
 def network_onset_cell(model: ModelResult) -> str:
-    """Return the onset of a network's one training, or how many seeds show one, where, and how many are undecided."""
+    """Return the onset of a network's one training, or in how many seeds one is seen, and where."""
     if len(model.finished) == 1:
         return onset_cell(model.finished[0].onset)
     onset = over_seeds(model).onset
@@ -183,32 +183,20 @@ def confusion(trainings: Sequence[TrainingResult]) -> str:
     as_often = f" (as often: {counted(others, 'other pair')})" if others else ""
     return (
         f"{counted(mistakes, 'mistake')} on {images:,} test images{added}; most often, {counted(most, 'time')}, "
-        f"a {truth} was taken for a {said}{as_often}."
+        f"{an(truth)} was taken for {an(said)}{as_often}."
     )
 
 
 def mistakes_shown(name: str, mistakes: Sequence[Mistake]) -> str:
     """Return what the picture of the mistakes shows, for those who cannot see it."""
     listed = [
-        f"#{mistake.index}, a {mistake.truth} taken for a {mistake.prediction} "
+        f"#{mistake.index}, {an(mistake.truth)} taken for {an(mistake.prediction)} "
         f"({probability(mistake.probability)}{', known label error' if mistake.known_label_error else ''})"
         for mistake in mistakes
     ]
     return f"The most confident mistakes of {name}: {'; '.join(listed) or 'none'}"
 
 
-def dropout_on_and_off(results: Results) -> str:
-    """Return regularized_cnn's accuracies in the last epoch with dropout on and off; nothing without them."""
-    if "regularized_cnn" not in results.finished:
-        return ""
-    training = results.models["regularized_cnn"].finished[0]
-    history = training.history
-    curves = (history.accuracy, history.train_accuracy_inference, history.val_accuracy)
-    last = [values[-1] for values in curves]
-    if None in last:
-        return ""
-    on, off, validation = (percent(value) for value in last if value is not None)
-    return (
-        f"Here, in the last epoch of regularized_cnn (seed {training.seed}): {on} on train with dropout on, {off} "
-        f"with dropout off, {validation} on validation."
-    )
+def an(digit: int) -> str:
+    """Return a digit with its article: "a 7", "an 8"."""
+    return f"an {digit}" if digit == 8 else f"a {digit}"

@@ -13,12 +13,11 @@ import jinja2
 
 from tasks import markdown, wording
 from tasks.markdown import Markdown
-from tasks.report import answers, cells, network_words, summary, tutorial, words
+from tasks.report import answers, cells, network_words, summary, words
 from tasks.report.names import COMPARISON, PREVIEW, pictures_of
 from tasks.results.run import Results
 
 TEMPLATES = jinja2.FileSystemLoader(Path(__file__).with_name("templates"))
-LONGEST_ERROR = 3000  # characters; the log beside the training has it all
 
 Picture = Callable[[str, str], Markdown]  # (what it shows, path in the run folder) to Markdown
 
@@ -35,12 +34,10 @@ def markdown_templates() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    for module in (markdown, wording, cells, network_words, words, answers, summary, tutorial):
+    for module in (markdown, wording, cells, network_words, words, answers, summary):
         environment.globals |= dict(inspect.getmembers(module, inspect.isfunction))
     environment.globals |= {"COMPARISON": COMPARISON, "PREVIEW": PREVIEW, "MEASURES": cells.MEASURES}
-    environment.globals |= {"title": title, "shortened": shortened, "Markdown": Markdown}
-    environment.globals["STATUS_WORDS"] = network_words.STATUS_WORDS
-    environment.filters["whole"] = cells.whole
+    environment.globals |= {"Markdown": Markdown, "STATUS_WORDS": network_words.STATUS_WORDS, "tuple": tuple}
     return environment
 
 
@@ -64,15 +61,3 @@ def report_markdown(
 def previous_run_markdown(results: Results) -> str:
     """Return the section that compares a run with the one before, which it must have."""
     return markdown_templates().get_template("previous_run.md.jinja").render(results=results)
-
-
-def title(results: Results) -> str:
-    """Return the title: data set and networks."""
-    data = "MNIST" if results.dataset.is_mnist else results.dataset.name
-    names = list(results.models)
-    return f"{data}: {wording.and_list(names) if 0 < len(names) <= 5 else f'{len(names)} networks'}"
-
-
-def shortened(error: str) -> str:
-    """Return the end of an error's text, all of it if it is not too long."""
-    return f"…\n{error[-LONGEST_ERROR:]}" if len(error) > LONGEST_ERROR else error

@@ -13,6 +13,13 @@ from tasks.results.enums import Change, GateName, GateOutcome, GateReason, Origi
 from tasks.results.run import AgainstPrevious, Failure, Gate, Pair, PreviousRun, Results
 from tasks.wording import and_list, counted, percent, points, span
 
+TUTORIAL = {"dense epochs": 50, "cnn epochs": 20, "regularized_cnn epochs": 30} | {
+    "batch_size": 128,
+    "learning_rate": 0.001,
+    "validation_split": 0.1,
+    "train_samples": "all",
+}
+
 
 def verdict(pair: Pair) -> str:
     """Return which network of a pair is better and by how much, or that the data cannot tell."""
@@ -158,3 +165,14 @@ def changed_since(previous: PreviousRun) -> str:
         for difference in [*previous.parameters_changed, *previous.versions_changed]
     ]
     return f"Changed since: {'; '.join(changed)}." if changed else "Parameters and versions are the same."
+
+
+def unlike_the_tutorial(results: Results) -> list[str]:
+    """Return which settings of a run are not the tutorial's."""
+    ours = {f"{name} epochs": model.epochs for name, model in results.models.items()} | results.parameters
+    ours["train_samples"] = results.dataset.train_samples
+    return [
+        f"{name} {ours[name]}, not {value}"
+        for name, value in TUTORIAL.items()
+        if name in ours and ours[name] not in (None, value)  # None: the network's own, or all images
+    ]

@@ -1,0 +1,246 @@
+"""The tutorial's questions and the summary, in words."""
+
+from collections.abc import Sequence
+
+import pytest
+from hand_made import (
+    FAILED,
+    against_previous,
+    failure,
+    gate,
+    network,
+    network_with,
+    onset,
+    pair,
+    previous,
+    run,
+    seeds_with,
+    training,
+)
+
+from tasks.report.answers import answers, onsets_in_words
+from tasks.report.summary import closing_lines, state_message, summary
+from tasks.results.enums import Change, GateOutcome, GateReason, OnsetStatus, Status, Verdict
+from tasks.results.run import ModelResult, Pair
+
+OVERFITS, NOT_OBSERVED = OnsetStatus.OVERFITS, OnsetStatus.NOT_OBSERVED
+INCONCLUSIVE, TOO_SHORT = OnsetStatus.INCONCLUSIVE, OnsetStatus.TOO_SHORT
+EARLY, SOON_AFTER, LATE = (OVERFITS, 6), (OVERFITS, 8), (OVERFITS, 15)  # the first two intervals touch
+DIVERGED = OnsetStatus.DIVERGED
+
+
+def answered(models: dict[str, ModelResult], *comparisons: Pair) -> list[str]:
+    """The answers: CNN or dense, overfitting stopped, accuracy raised, sooner without, 99 %."""
+    return [answer for _, answer in answers(run(models, *comparisons))]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "beginning"),
+    [
+        (Verdict.SECOND_BETTER, "Yes: cnn is better than dense by 2.00 points"),
+        (Verdict.FIRST_BETTER, "No: dense is better than cnn by 2.00 points"),
+        (Verdict.TIED, "Not shown: tied: "),
+    ],
+)
+def test_cnn_against_dense_follows_the_verdict(verdict: Verdict, beginning: str) -> None:
+    """Yes only if the CNN is significantly better; the parameters of both are given."""
+    models = {"dense": network(), "cnn": network(parameter_count=2_000)}
+    answer = answered(models, pair("dense", "cnn", verdict, 0.02))[0]
+    assert answer.startswith(beginning)
+    assert answer.endswith("; cnn has 2,000 parameters and dense 1,000.")
+
+
+Found = tuple[OnsetStatus, int | None]
+
+
+@pytest.mark.parametrize(
+    ("plain", "regularized", "beginning"),
+    [
+        (EARLY, (NOT_OBSERVED, None), "Yes, as far as the epochs trained can show: "),
+        (EARLY, (INCONCLUSIVE, None), "At least it was put off beyond the epochs trained: "),
+        (EARLY, LATE, "No, it only came later: "),
+        (EARLY, SOON_AFTER, "No: "),
+        (LATE, EARLY, "No: "),
+        ((NOT_OBSERVED, None), (NOT_OBSERVED, None), "There was none to stop: "),
+        ((TOO_SHORT, None), (TOO_SHORT, None), "Not decided: "),
+        (EARLY, (DIVERGED, None), "Not decided: "),
+    ],
+)
+def test_whether_regularising_stopped_it(plain: Found, regularized: Found, beginning: str) -> None:
+    """The answer follows from what is known of both onsets; overlapping intervals are no "later"."""
+    answer = answered({"cnn": network_with(*plain), "regularized_cnn": network_with(*regularized)})[1]
+    assert answer.startswith(beginning)
+
+
+@pytest.mark.parametrize(
+    ("deep", "regularized", "beginning"),
+    [
+        (EARLY, (NOT_OBSERVED, None), "Yes: "),
+        (EARLY, (INCONCLUSIVE, None), "Yes: "),
+        (EARLY, LATE, "Yes: "),
+        (LATE, EARLY, "No, later: "),
+        (EARLY, SOON_AFTER, "Both overfit, and which sooner is unclear: "),
+        ((NOT_OBSERVED, None), EARLY, "No: "),
+        ((TOO_SHORT, None), EARLY, "Not decided: "),
+        (EARLY, (DIVERGED, None), "Not decided: "),
+    ],
+)
+def test_whether_it_overfits_sooner_without_dropout(deep: Found, regularized: Found, beginning: str) -> None:
+    """The same layers without dropout and L2, judged by their onsets."""
+    answer = answered({"deep_cnn": network_with(*deep), "regularized_cnn": network_with(*regularized)})[3]
+    assert answer.startswith(beginning)
+
+
+def seeds(statuses: Sequence[OnsetStatus]) -> ModelResult:
+    """A network whose seeds have these verdicts; those that overfit do at epoch 6."""
+    found = [onset(status, 6 if status is OVERFITS else None) for status in statuses]
+    return network(*(training(seed, onset=each) for seed, each in enumerate(found)))
+
+
+def test_most_seeds_decide_whether_a_network_overfits() -> None:
+    """Two of three seeds with an onset make a network that overfits, one beside two undecided does not."""
+    two, one = seeds([OVERFITS, OVERFITS, TOO_SHORT]), seeds([OVERFITS, TOO_SHORT, TOO_SHORT])
+    assert answered({"cnn": two, "regularized_cnn": network()})[1].startswith("Yes")
+    assert answered({"cnn": one, "regularized_cnn": network()})[1].startswith("Not decided")
+
+
+def test_whether_accuracy_rose_names_the_cost_too() -> None:
+    """With deep_cnn in the run, the answer adds what dropout and L2 cost the same layers."""
+    models = {"cnn": network(), "regularized_cnn": network(), "deep_cnn": network()}
+    comparisons = (
+        pair("cnn", "regularized_cnn", Verdict.FIRST_BETTER, 0.04),
+        pair("regularized_cnn", "deep_cnn", Verdict.SECOND_BETTER, -0.05),
+    )
+    assert answered(models, *comparisons)[2] == (
+        "No: cnn is better than regularized_cnn by 4.00 points (3.00 to 5.00) in these trainings; "
+        "against the same layers without dropout and L2: "
+        "deep_cnn is better than regularized_cnn by 5.00 points (4.00 to 6.00) in these trainings."
+    )
+
+
+def test_networks_without_a_common_seed() -> None:
+    """Where nothing was compared, nothing is decided."""
+    assert answered({"cnn": network(), "regularized_cnn": network()})[2] == (
+        "Not decided, for want of a seed that both were trained with."
+    )
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "beginning"),
+    [
+        (0.993, "Yes: "),
+        (0.991, "Measured, but not beyond doubt: "),
+        (0.989, "No, but it is within reach: "),
+        (0.980, "No: "),
+    ],
+)
+def test_whether_99_percent_is_reached(accuracy: float, beginning: str) -> None:
+    """The best model's interval of 0.2 points to either side decides how sure the answer is."""
+    models = {"dense": network_with(NOT_OBSERVED, accuracy=0.9), "cnn": network_with(NOT_OBSERVED, None, accuracy)}
+    assert answered(models)[4].startswith(f"{beginning}cnn has {100 * accuracy:.2f} % (")
+
+
+def test_a_missing_model_is_said_plainly() -> None:
+    """What was not trained, and what failed, leave the question unanswered and say why."""
+    first, second, *_ = answered({"cnn": FAILED})
+    assert first == "Not answered: dense was not part of this run and cnn failed."
+    assert second == "Not answered: regularized_cnn was not part of this run and cnn failed."
+    assert answered({"dense": network()})[1] == (
+        "Not answered: cnn and regularized_cnn were not part of this run."
+    )
+
+
+def test_without_a_result_nothing_is_reached() -> None:
+    """If every model failed there is no best one."""
+    assert answered({"cnn": FAILED})[4] == "No model has a result."
+
+
+def test_equal_onsets_are_said_once() -> None:
+    """Models of which the same is known share their words."""
+    results = run({"dense": network_with(*EARLY), "cnn": network(), "deep_cnn": network()})
+    assert onsets_in_words(results, list(results.models)) == (
+        "dense from epoch 6 (5-7); cnn and deep_cnn not observed in 20 epochs"
+    )
+
+
+def accurate(**accuracies: float) -> dict[str, ModelResult]:
+    """Networks with these test accuracies, one seed each."""
+    return {name: network_with(NOT_OBSERVED, accuracy=accuracy) for name, accuracy in accuracies.items()}
+
+
+def test_the_first_sentence_ranks_no_tie() -> None:
+    """The model that measures highest is named together with those it is tied with."""
+    comparisons = (
+        pair("dense", "cnn", Verdict.SECOND_BETTER, -0.01),
+        pair("cnn", "deep_cnn", Verdict.TIED, 0.001),
+    )
+    results = run(accurate(dense=0.97, cnn=0.98, deep_cnn=0.979), *comparisons)
+    assert summary(results)[0] == (
+        "Highest test accuracy: cnn, 98.00 % (97.80 to 98.20) on 10,000 images; "
+        "in these trainings better than dense, tied with deep_cnn."
+    )
+
+
+def test_two_seeds_tie_nobody() -> None:
+    """From two seeds there is no verdict, so no network is called tied either."""
+    models = {"dense": seeds_with([0.96, 0.97]), "cnn": seeds_with([0.98, 0.98])}
+    facts = {"seeds": [0, 1], "interval": None, "level": None}
+    results = run(models, pair("dense", "cnn", Verdict.TOO_FEW_SEEDS, **facts))
+    assert summary(results)[0].endswith("; too few seeds to tell it from dense.")
+
+
+def test_the_first_sentence_does_not_turn_a_verdict_round() -> None:
+    """The highest mean may belong to the network that lost on the seeds that both have, if others failed."""
+    models = {**accurate(dense=0.945), "cnn": seeds_with([0.957] * 3)}
+    results = run(models, pair("dense", "cnn", Verdict.FIRST_BETTER, 0.015))
+    assert summary(results)[0].endswith("worse on shared seeds than dense.")
+
+
+ALONE = [
+    "Highest test accuracy: cnn, 98.00 % (97.80 to 98.20) on 10,000 images.",
+    "Overfitting: cnn from epoch 6 (5-7).",
+    "Is 99 % reached? No: cnn has 98.00 % (97.80 to 98.20) on 10,000 images.",
+]
+
+
+def test_a_single_model_needs_no_comparison() -> None:
+    """One model: its accuracy, its onset, and whether 99 % is reached; in the terminal with the report's path."""
+    results = run({"cnn": network_with(*EARLY)})
+    assert summary(results) == ALONE
+    assert closing_lines(results, "somewhere/report.md") == [*ALONE, "Report: somewhere/report.md"]
+    assert state_message(results, "somewhere/report.md") == "somewhere/report.md"
+
+
+def test_two_failures_keep_their_reasons() -> None:
+    """Summary and state name each failure with its network, its seed and its own reason, and gates."""
+    results = run(
+        {"dense": FAILED, "cnn": FAILED},
+        status=Status.FAILED,
+        failures=[failure("dense", 0, "killed."), failure("cnn", 0, "no memory")],
+        gates=[
+            gate(outcome=GateOutcome.NOT_HELD, reason=GateReason.NO_RESULT),
+            gate(outcome=GateOutcome.NOT_JUDGED, reason=GateReason.NOT_IN_THIS_RUN, model="deep_cnn"),
+        ],
+    )
+    failed = "train dense (seed 0): killed; train cnn (seed 0): no memory"
+    missed = "cnn has no result to hold against the 97.00 % required"
+    assert summary(results) == [f"Failed: {failed}.", f"1 gate failed: {missed}."]
+    assert state_message(results, "somewhere/report.md") == (
+        f"{failed}; {missed}. The report: somewhere/report.md"
+    )
+
+
+def test_many_failed_gates_are_counted() -> None:
+    """Three of them are named."""
+    missed = gate(outcome=GateOutcome.NOT_HELD, reason=GateReason.NO_RESULT)
+    words = "; ".join(["cnn has no result to hold against the 97.00 % required"] * 3)
+    assert summary(run({"cnn": FAILED}, gates=[missed] * 5)) == [f"5 gates failed: {words}; and 2 more."]
+
+
+def test_a_change_since_the_previous_run_is_summarised() -> None:
+    """Only changes beyond chance are named."""
+    still = against_previous(Change.UNCHANGED, "dense")
+    results = run({"cnn": FAILED}, previous_run=previous(still, against_previous(Change.WORSE)))
+    assert summary(results) == ["Compared with earlier: cnn worse than before (-1.00 points, -1.50 to -0.50)."]
+    results = run({"cnn": FAILED}, previous_run=previous(still))
+    assert summary(results) == ["Compared with earlier: no accuracy changed beyond chance."]
