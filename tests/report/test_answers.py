@@ -136,7 +136,10 @@ def test_networks_without_a_common_seed() -> None:
 )
 def test_whether_99_percent_is_reached(accuracy: float, beginning: str) -> None:
     """The best model's interval of 0.2 points to either side decides how sure the answer is."""
-    models = {"dense": network_with(NOT_OBSERVED, accuracy=0.9), "cnn": network_with(NOT_OBSERVED, None, accuracy)}
+    models = {
+        "dense": network_with(NOT_OBSERVED, accuracy=0.9),
+        "cnn": network_with(NOT_OBSERVED, None, accuracy),
+    }
     assert answered(models)[4].startswith(f"{beginning}cnn has {100 * accuracy:.2f} % (")
 
 
@@ -241,6 +244,8 @@ def test_a_change_since_the_previous_run_is_summarised() -> None:
     """Only changes beyond chance are named."""
     still = against_previous(Change.UNCHANGED, "dense")
     results = run({"cnn": FAILED}, previous_run=previous(still, against_previous(Change.WORSE)))
-    assert summary(results) == ["Compared with earlier: cnn worse than before (-1.00 points, -1.50 to -0.50)."]
+    assert summary(results) == [
+        "Compared with earlier: cnn worse than before (-1.00 points, -1.50 to -0.50)."
+    ]
     results = run({"cnn": FAILED}, previous_run=previous(still))
     assert summary(results) == ["Compared with earlier: no accuracy changed beyond chance."]

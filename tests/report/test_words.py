@@ -216,9 +216,7 @@ def test_after_best_epoch(found: AccuracyChange, sentence: str) -> None:
 def test_confusion() -> None:
     """The most frequent mistake is named, with how many others are as frequent; seeds are added."""
     one = training(test=on_test(n=9))
-    assert confusion([one]) == (
-        "1 mistake on 9 test images; most often, 1 time, a 0 was taken for a 1."
-    )
+    assert confusion([one]) == ("1 mistake on 9 test images; most often, 1 time, a 0 was taken for a 1.")
     other = training(test=on_test(n=9, confusion=[[4, 0], [1, 4]]))
     assert confusion([one, other]) == (
         "2 mistakes on 18 test images (all 2 seeds added); most often, 1 time, a 0 was taken for a 1 "
