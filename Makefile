@@ -32,7 +32,7 @@ test-faults: $(INSTALLED)
 	MNIST_PIPELINE_LONG_FAULTS=1 $(BIN)/python -m pytest -m faults -rP
 
 bench: $(INSTALLED)
-	@for what in epochs whole growth; do PYTHONPATH=. $(BIN)/python benchmarks/bench.py $$what || exit 1; done
+	@for what in epochs whole growth; do $(BIN)/python -m benchmarks.speed $$what || exit 1; done
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -53,11 +53,19 @@ def circumstances() -> dict[str, Any]:
     return {"machine": machine, "date": time.strftime("%Y-%m-%d", time.gmtime())}
 
 
-def t_interval(values: Sequence[float]) -> tuple[float, float]:
-    """Return Student's 95 % interval of the mean of two or more values."""
+def difference(first: Sequence[float], second: Sequence[float]) -> list[float]:
+    """Return the mean of second minus first, pair by pair, and of two or more pairs Student's 95 % interval."""
     import numpy as np
     from scipy import stats
 
-    mean, error = np.mean(values), np.std(values, ddof=1) / np.sqrt(len(values))
-    reach = stats.t.ppf(0.975, len(values) - 1) * error
-    return float(mean - reach), float(mean + reach)
+    pairs = np.subtract(second, first)
+    if len(pairs) < 2:
+        return [float(pairs.mean())]
+    reach = stats.t.ppf(0.975, len(pairs) - 1) * pairs.std(ddof=1) / np.sqrt(len(pairs))
+    return [float(pairs.mean() + shift) for shift in (0, -reach, reach)]
+
+
+def signed(numbers: Sequence[float], decimals: int) -> str:
+    """Return what `difference` gave as text: "+0.12 (-0.03 to +0.27)"."""
+    mean, *limits = (f"{number:+.{decimals}f}" for number in numbers)
+    return f"{mean} ({' to '.join(limits)})" if limits else mean

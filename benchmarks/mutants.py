@@ -27,6 +27,7 @@ from tasks.errors import UserError
 SWAPPED = "Lt LtE, Gt GtE, Eq NotEq, In NotIn, Is IsNot, Add Sub, Mult Div, And Or"
 PAIRS = [[getattr(ast, name) for name in pair.split()] for pair in SWAPPED.split(",")]
 SWAPS = {a: b for pair in PAIRS for a, b in (pair, pair[::-1])}
+NOT_COPIED = shutil.ignore_patterns(".*", "artifacts", "__pycache__", "*.egg-info")
 SLOW = "slow or e2e or postgres or browser or faults"
 PYTEST = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", f"not ({SLOW})"]
 
@@ -52,16 +53,6 @@ def change(node: ast.AST) -> str | None:
             node.value += 1
             return "num"
     return None
-
-
-def copy_repository(folder: Path) -> None:
-    """Copy what git would keep, as it stands."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    listed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
-    for name in listed.rstrip("\0").split("\0"):
-        if (PROJECT / name).is_file():  # not removed since the last commit
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(PROJECT / name, folder / name)
 
 
 def tests_of(module: Path) -> list[str]:
@@ -106,7 +97,7 @@ def main(*modules: Path, number: int = 6, seed: int = 0) -> None:
     outcomes = []
     with tempfile.TemporaryDirectory(prefix="mnist-pipeline-mutants-") as name:
         folder = Path(name)
-        copy_repository(folder)
+        shutil.copytree(PROJECT, folder, ignore=NOT_COPIED, dirs_exist_ok=True)
         for module in modules:
             source, tests, began = (folder / module).read_text(), tests_of(module), time.monotonic()
             if not passes(folder, tests, 1800):

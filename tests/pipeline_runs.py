@@ -166,7 +166,6 @@ def bits_of(artifacts: Path) -> dict[str, Any]:
             weights = model.read("model.weights.h5")
         bits[folder.name] = {
             "history": record_of(folder)["history"],
-            "summary": (folder / "summary.txt").read_text(),
             "checkpoint": arrays_of(checkpoint),
             "predictions": arrays_of(folder / "predictions.npz"),
             "model": weights,

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from benchmarks import common
+from benchmarks.common import difference, mnist, run, signed
 from benchmarks.training import new_network
 from tasks.errors import UserError
 from tasks.files import digest_of, read_json, write_json
@@ -101,14 +101,6 @@ def train(
     return found
 
 
-def paired(full: list[float], other: list[float], digits: int) -> str:
-    """Return the mean of the differences over the seeds, with its interval if there are two or more."""
-    differences = [b - a for a, b in zip(full, other, strict=True)]
-    numbers = [mean(differences), *(common.t_interval(differences) if len(differences) > 1 else ())]
-    difference, *limits = (f"{number:+.{digits}f}" for number in numbers)
-    return f"{difference} ({' to '.join(limits)})" if limits else difference
-
-
 def results_table(kept: dict[str, dict[str, Any]], seeds: list[int]) -> str:
     """Return the means over the seeds, and the paired differences to the whole design."""
 
@@ -121,7 +113,7 @@ def results_table(kept: dict[str, dict[str, Any]], seeds: list[int]) -> str:
     for name, prefix in [*((name, "") for name in VARIANTS), (FULL, "averaged_"), (CONSTANT, "averaged_")]:
         accuracy, nll = measured(name, prefix)
         title = f"{name}, the weights averaged" if prefix else name
-        differences = [paired(full_accuracy, accuracy, 3), paired(full_nll, nll, 4)]
+        differences = [signed(difference(full_accuracy, accuracy), 3), signed(difference(full_nll, nll), 4)]
         rows.append([title, f"{mean(accuracy):.3f} %", f"{mean(nll):.4f}", *differences])
     rows[0][3:] = ["", ""]  # the candidate itself
     headers = ["network", "accuracy", "NLL", "accuracy, difference in points", "NLL, difference"]
@@ -130,7 +122,7 @@ def results_table(kept: dict[str, dict[str, Any]], seeds: list[int]) -> str:
 
 def main(*, seeds: tuple[int, ...] = (0, 1, 2), epochs: int = 10, precision: str = "float32") -> None:
     """Train what is missing, keep each result at once, print the table."""
-    with np.load(common.mnist(), allow_pickle=False) as stored:
+    with np.load(mnist(), allow_pickle=False) as stored:
         x, y = stored["x_train"][..., np.newaxis], stored["y_train"]
     data = {"x_train": x[:HALF], "y_train": y[:HALF], "x_validation": x[HALF:], "y_validation": y[HALF:]}
     code = digest_of(code_digests("challenger"))[:12]
@@ -151,4 +143,4 @@ def main(*, seeds: tuple[int, ...] = (0, 1, 2), epochs: int = 10, precision: str
 
 
 if __name__ == "__main__":
-    common.run(main)
+    run(main)

@@ -15,6 +15,7 @@ is chosen is chosen on those, so that the table says how pictures fare that nobo
 
 import subprocess
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,15 @@ from matplotlib.ft2font import FT2Font
 from PIL import ImageFont
 
 from benchmarks import common
-from benchmarks.handwriting.pictures import Array, Labelled, drawn, enlarged, from_fonts, from_mnist
+from benchmarks.handwriting.pictures import (
+    MNIST_KINDS,
+    Array,
+    Labelled,
+    drawn,
+    enlarged,
+    from_fonts,
+    from_mnist,
+)
 from tasks.errors import UserError
 from tasks.evaluation.measures import wilson_interval
 from tasks.markdown import table
@@ -45,14 +54,12 @@ def installed_fonts(names: tuple[str, ...]) -> list[Path]:
     command = ["dpkg-query", "-L", *(f"fonts-{name}" for name in names)]
     lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
     paths = [Path(line) for line in lines if line.lower().endswith((".ttf", ".otf"))]
-    return sorted(path for path in paths if draws_digits(path))
+    return sorted(path for path in paths if all(map(partial(draws, path), "0123456789")))
 
 
-def draws_digits(font: Path) -> bool:
-    """Return whether a font has the ten digits, and ink in each."""
-    has = set(FT2Font(font).get_charmap())
-    large = ImageFont.truetype(font, 50)
-    return all(ord(digit) in has and any(large.getmask(digit)) for digit in "0123456789")
+def draws(font: Path, digit: str) -> bool:
+    """Return whether a font has a digit, and ink in it."""
+    return ord(digit) in FT2Font(font).get_charmap() and any(ImageFont.truetype(font, 50).getmask(digit))
 
 
 def mnist_images(count: int, tuning: bool) -> tuple[Array, Array]:
@@ -66,7 +73,7 @@ def mnist_images(count: int, tuning: bool) -> tuple[Array, Array]:
 
 def kinds(images: Array, digits: Array, fonts: list[Path], tuning: bool) -> dict[str, Labelled]:
     """Return the pictures of each kind; those of fonts, if there are any, are the last."""
-    made = from_mnist(images, digits, tuning)
+    made = {kind: from_mnist(kind, images, digits, tuning) for kind in MNIST_KINDS}
     random = np.random.default_rng([tuning, 100])
     made["scikit-learn's digits, 8 x 8, enlarged"] = enlarged(range(int(tuning), 1797, 2))
     made["drawn by code, uneven light, noise"] = drawn(len(images) // 2, random)
@@ -78,16 +85,15 @@ def kinds(images: Array, digits: Array, fonts: list[Path], tuning: bool) -> dict
 
 def in_mnist_form(pictures: Labelled, jpeg: bool, folder: Path) -> tuple[Array, Array]:
     """Return pictures as recognize-digit brings them to MNIST's form, (n, 28, 28), and their digits (n,)."""
-    forms, digits = [], []
+    answered: list[tuple[Array, int]] = []
     path = folder / ("picture.jpg" if jpeg else "picture.png")
     for picture, digit in pictures:
         picture.save(path, **({"quality": 30} if jpeg else {"compress_level": 1}))
         try:
-            forms.append(mnist_form(read_picture(path)))
-            digits.append(digit)
+            answered.append((mnist_form(read_picture(path)), digit))
         except UserError:
-            forms.append(np.zeros((28, 28), dtype=np.uint8))
-            digits.append(REFUSED)
+            answered.append((np.zeros((28, 28), dtype=np.uint8), REFUSED))
+    forms, digits = zip(*answered, strict=True)
     return np.array(forms), np.array(digits)
 
 
@@ -106,24 +112,21 @@ def main(
     images, digits = mnist_images(count, tuning)
     seen = {"MNIST's own 28 x 28 images": (images, digits)}
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
         for kind, made in kinds(images, digits, fonts, tuning).items():
-            seen[kind] = in_mnist_form(made, "JPEG" in kind, folder)
-        every_form = np.concatenate([forms for forms, _ in seen.values()])
-        np.savez(folder / "images.npz", images=every_form)
-        said = ask_networks.fn(Pictures(str(folder / "images.npz"), [""] * len(every_form), {}), networks)
-    truth = np.concatenate([digits for _, digits in seen.values()])
-    right = {network: np.argmax(values, axis=1) == truth for network, values in said.items()}
-    rows, start = [], 0
-    for kind, (_, digits) in seen.items():
-        n = len(digits)
-        correct = [int(values[start : start + n].sum()) for values in right.values()]
+            seen[kind] = in_mnist_form(made, "JPEG" in kind, Path(name))
+        forms, truth = (np.concatenate(parts) for parts in zip(*seen.values(), strict=True))
+        np.savez(Path(name, "images.npz"), images=forms)
+        said = ask_networks.fn(Pictures(str(Path(name, "images.npz")), [""] * len(forms), {}), networks)
+    ends = np.cumsum([len(digits) for _, digits in seen.values()])[:-1]
+    right = {name: np.split(np.argmax(values, axis=1) == truth, ends) for name, values in said.items()}
+    rows = []
+    for place, (kind, (_, digits)) in enumerate(seen.items()):
+        n, correct = len(digits), [int(parts[place].sum()) for parts in right.values()]
         shares = [percent_with_interval(k / n, wilson_interval(k, n)) for k in correct]
         rows.append([kind, f"{n:,}", str((digits == REFUSED).sum()), *shares])
-        start += n
     print(table(["pictures", "n", "refused", *right], rows))
-    for network, values in right.items() if fonts else ():
-        print(f"\nFonts that {network} reads least: {worst_fonts(fonts, values[start - n :])}.")
+    for network, parts in right.items() if fonts else ():
+        print(f"\nFonts that {network} reads least: {worst_fonts(fonts, parts[-1])}.")
 
 
 if __name__ == "__main__":

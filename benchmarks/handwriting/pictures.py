@@ -4,13 +4,13 @@ A generator yields (picture, digit): Pillow's mode L, mostly 300 x 300, dark on 
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import pairwise
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 from scipy import interpolate, ndimage
 from sklearn.datasets import load_digits
 
@@ -43,26 +43,15 @@ def on_paper(digit: Array, random: Random) -> Image.Image:
     side = int(random.integers(160, 261))
     left, top = random.integers(0, SIDE - side, size=2, endpoint=True)
     paper = Image.new("L", (SIDE, SIDE), 255)
-    enlarged_digit = Image.fromarray(255 - digit).resize((side, side), Image.Resampling.BICUBIC)
-    paper.paste(enlarged_digit, (int(left), int(top)))
+    large = Image.fromarray(255 - digit).resize((side, side), Image.Resampling.BICUBIC)
+    paper.paste(large, (int(left), int(top)))
     return paper
-
-
-def inverted(digit: Array, random: Random) -> Image.Image:
-    """Return the digit light on dark."""
-    return Image.fromarray(255 - np.asarray(on_paper(digit, random)))
 
 
 def rotated(digit: Array, random: Random) -> Image.Image:
     """Return the digit turned by up to 10 degrees either way."""
     angle = random.uniform(-10, 10)
     return on_paper(digit, random).rotate(angle, Image.Resampling.BICUBIC, fillcolor=255)
-
-
-def photographed(digit: Array, random: Random) -> Image.Image:
-    """Return the digit in grey ink on greyish paper, under light that falls off to one side, with noise."""
-    ink = 1 - np.asarray(on_paper(digit, random)) / 255
-    return light_and_noise(ink, random)
 
 
 def light_and_noise(ink: Array, random: Random) -> Image.Image:
@@ -78,24 +67,20 @@ def light_and_noise(ink: Array, random: Random) -> Image.Image:
 
 MNIST_KINDS: dict[str, Callable[[Array, Random], Image.Image]] = {
     "MNIST, 300 x 300, dark on light": on_paper,
-    "... light on dark": inverted,
+    "... light on dark": lambda digit, random: ImageOps.invert(on_paper(digit, random)),
     "... rotated up to 10 degrees": rotated,
     "... JPEG, quality 30": on_paper,
-    "... uneven light and noise": photographed,
+    "... uneven light and noise": lambda digit, random: light_and_noise(
+        1 - np.asarray(on_paper(digit, random)) / 255, random
+    ),
 }
 
 
-def from_mnist(images: Array, digits: Array, seed: int) -> dict[str, Labelled]:
-    """Return images of MNIST (n, 28, 28) as pictures of each kind."""
-
-    def changed(change: Callable[[Array, Random], Image.Image], random: Random) -> Labelled:
-        for image, digit in zip(images, digits, strict=True):
-            yield change(image, random), int(digit)
-
-    return {
-        name: changed(change, np.random.default_rng([seed, number]))
-        for number, (name, change) in enumerate(MNIST_KINDS.items())
-    }
+def from_mnist(kind: str, images: Array, digits: Array, tuning: bool) -> Labelled:
+    """Yield images of MNIST (n, 28, 28) as pictures of a kind."""
+    random = np.random.default_rng([tuning, list(MNIST_KINDS).index(kind)])
+    for image, digit in zip(images, digits, strict=True):
+        yield MNIST_KINDS[kind](image, random), int(digit)
 
 
 def enlarged(numbers: Iterable[int]) -> Labelled:
@@ -110,60 +95,46 @@ def enlarged(numbers: Iterable[int]) -> Labelled:
 
 def drawn(count: int, random: Random) -> Labelled:
     """Yield digits drawn with a round pen along curves that no two times are the same, photographed."""
-    for number in range(count):
-        digit = number % 10
+    for digit in np.arange(count) % 10:
         ways = DIGITS[digit]
-        strokes = strokes_of(ways[random.integers(len(ways))])
+        strokes = ways[random.integers(len(ways))].split(";")
         height, width = random.uniform(90, 230), random.uniform(0.55, 0.85)
         slant, angle = random.normal(0.1, 0.12), random.normal(0, 0.07)
-        pen = random.uniform(0.04, 0.14) * height
+        radius = random.uniform(0.04, 0.14) * height
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         place = SIDE / 2 + random.uniform(-25, 25, 2)
         canvas = Image.new("L", (2 * SIDE, 2 * SIDE), 0)  # twice as large: smooth edges when reduced
+        pen = ImageDraw.Draw(canvas)
         for stroke in strokes:
-            points = stroke + random.normal(0, 0.025, stroke.shape)
-            corners = np.flatnonzero((np.diff(stroke, axis=0) == 0).all(axis=1))
-            points[corners + 1] = points[corners]
-            curve = smooth_curve(points) - 0.5
+            points = np.array([point.split(",") for point in stroke.split()], dtype=np.float64) / 100
+            curve = smooth_curve(points, random.normal(0, 0.025, points.shape)) - 0.5
             curve = np.column_stack([width * curve[:, 0] - slant * curve[:, 1], curve[:, 1]])
-            draw_stroke(canvas, 2 * (height * curve @ turn.T + place), pen)
+            curve = 2 * (height * curve @ turn.T + place)
+            pen.line([tuple(point) for point in curve], fill=255, width=round(2 * radius), joint="curve")
+            for x, y in curve:
+                pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
         ink = np.asarray(canvas.reduce(2)) / 255
-        yield light_and_noise(ndimage.gaussian_filter(ink, random.uniform(0, 1.5)), random), digit
+        yield light_and_noise(ndimage.gaussian_filter(ink, random.uniform(0, 1.5)), random), int(digit)
 
 
-def strokes_of(text: str) -> list[Array]:
-    """Return the strokes, points (k, 2) from 0 to 1, that one entry of DIGITS describes."""
-    strokes = [[point.split(",") for point in stroke.split()] for stroke in text.split(";")]
-    return [np.array(stroke, dtype=np.float64) / 100 for stroke in strokes]
-
-
-def smooth_curve(points: Array) -> Array:
-    """Return a curve (m, 2) through points (k, 2), smooth but at points that follow each other twice."""
-    corners = [0, *(np.flatnonzero((np.diff(points, axis=0) == 0).all(axis=1)) + 1), len(points)]
+def smooth_curve(points: Array, shifts: Array) -> Array:
+    """Return a curve (m, 2) through shifted points (k, 2), smooth but at points that follow each other twice."""
+    twice = np.flatnonzero((np.diff(points, axis=0) == 0).all(axis=1))
+    points = points + shifts
+    points[twice + 1] = points[twice]
     pieces = []
-    for start, end in pairwise(corners):
-        part = points[start:end]
+    for part in np.split(points, twice + 1):
         along = np.concatenate([[0], np.linalg.norm(np.diff(part, axis=0), axis=1).cumsum()])
         curve = interpolate.PchipInterpolator if len(part) < 3 else interpolate.CubicSpline
         pieces.append(curve(along, part)(np.linspace(0, along[-1], 60)))
     return np.concatenate(pieces)
 
 
-def draw_stroke(canvas: Image.Image, curve: Array, width: float) -> None:
-    """Draw a curve (m, 2) with a round pen; the canvas has twice the resolution of `width`."""
-    pen = ImageDraw.Draw(canvas)
-    pen.line([tuple(point) for point in curve], fill=255, width=round(2 * width), joint="curve")
-    for x, y in curve:
-        pen.ellipse((x - width, y - width, x + width, y + width), fill=255)
-
-
 def from_fonts(fonts: list[Path], per_digit: int, random: Random) -> Labelled:
     """Yield each digit of each font, turned by up to 5 degrees, in sizes from 60 to 220 pixels, photographed."""
-    for path in fonts:
-        for number in range(10 * per_digit):
-            digit = number % 10
-            font = ImageFont.truetype(str(path), int(random.integers(80, 281)))
-            paper = Image.new("L", (SIDE, SIDE), 0)
-            ImageDraw.Draw(paper).text((SIDE / 2, SIDE / 2), str(digit), fill=255, font=font, anchor="mm")
-            paper = paper.rotate(random.uniform(-5, 5), Image.Resampling.BICUBIC)
-            yield light_and_noise(np.asarray(paper) / 255, random), digit
+    for path, _, digit in product(fonts, range(per_digit), range(10)):
+        font = ImageFont.truetype(str(path), int(random.integers(80, 281)))
+        paper = Image.new("L", (SIDE, SIDE), 0)
+        ImageDraw.Draw(paper).text((SIDE / 2, SIDE / 2), str(digit), fill=255, font=font, anchor="mm")
+        paper = paper.rotate(random.uniform(-5, 5), Image.Resampling.BICUBIC)
+        yield light_and_noise(np.asarray(paper) / 255, random), digit

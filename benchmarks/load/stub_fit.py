@@ -5,6 +5,7 @@ network's; the numbers in them are noise.
 """
 
 import sys
+import zipfile
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -50,9 +51,11 @@ class StubNetwork:
 
 
 def save(path: Any) -> None:
-    """Write as many bytes as the weights have."""
+    """Write as many bytes as the weights have, and that they are of no network that draw.html could compute."""
     with open(path, "wb") as file:
         np.savez(file, *WEIGHTS)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("config.json", '{"class_name": "Stub"}')
 
 
 def train_epoch(*arguments: Any) -> tuple[float, float]:

@@ -30,8 +30,8 @@ AFTER = 10  # epochs after the onset from which on a verdict is demanded
 
 class Verdict(NamedTuple):
     status: str
-    epoch: int | None
-    interval: tuple[int, int] | None
+    epoch: int | None = None
+    interval: tuple[int, int] | None = None
 
 
 Rule = Callable[[Curve, Curve | None], Verdict]
@@ -52,9 +52,9 @@ def start_rule(validation: Curve, train: Curve | None) -> Verdict:
     noise = 1.4826 * float(np.median(np.abs(steps - np.median(steps)))) / math.sqrt(2)
     rise = np.median(smooth[-max(3, math.ceil(epochs / 10)) :]) - lowest
     if epochs - 1 - best < 6:
-        return Verdict("inconclusive", None, None)
+        return Verdict("inconclusive")
     if rise <= max(0.02 * lowest, 2 * noise) or mann_kendall_z(validation[best + 1 :]) < 2.33:
-        return Verdict("not_observed", None, None)
+        return Verdict("not_observed")
     low = np.flatnonzero(smooth <= lowest + noise)
     return Verdict("overfits", best + 2, (int(low[0]) + 2, min(int(low[-1]) + 2, epochs)))
 
@@ -70,29 +70,28 @@ def score(runs: list[Run], rule: Rule) -> dict[str, Any]:
         result |= {"never_overfitting": len(never), "false_alarms": sum(never)}
         result["false_alarms_percent_ci95"] = [100 * interval.low, 100 * interval.high]
     overfitting = [(run, run.onset, verdict) for run, verdict in verdicts if run.onset is not None]
-    due = [
-        verdict.epoch is not None
-        for run, onset, verdict in overfitting
-        if len(run.validation) - onset >= AFTER
-    ]
+    due = [verdict for run, onset, verdict in overfitting if len(run.validation) - onset >= AFTER]
     if due:
-        result |= {"verdicts_due": len(due), "verdict_percent": 100 * sum(due) / len(due)}
-    seen = [
+        seen = sum(verdict.epoch is not None for verdict in due)
+        result |= {"verdicts_due": len(due), "verdict_percent": 100 * seen / len(due)}
+    found = [
         (onset, verdict.epoch, *verdict.interval, int(np.argmin(run.validation)) + 2)
         for run, onset, verdict in overfitting
         if verdict.epoch is not None and verdict.interval is not None
     ]
-    if seen:
-        truth, found, first, last, own_minimum = np.array(seen).T
-        errors, own_errors = np.abs(found - truth), np.abs(own_minimum - truth)
+    if found:
+        truth, epoch, first, last, own_minimum = np.array(found).T
+        errors, own_errors = np.abs(epoch - truth), np.abs(own_minimum - truth)
         result |= {
-            "onsets": len(seen),
-            "bias": float((found - truth).mean()),
+            "onsets": len(found),
+            "bias": float((epoch - truth).mean()),
             "median_error": float(np.median(errors)),
             "error_90": float(np.quantile(errors, 0.9)),
             "own_minimum_median_error": float(np.median(own_errors)),
             "own_minimum_error_90": float(np.quantile(own_errors, 0.9)),
-            "interval_holds_truth_percent": 100 * int(((first <= truth) & (truth <= last)).sum()) / len(seen),
+            "interval_holds_truth_percent": 100
+            * int(((first <= truth) & (truth <= last)).sum())
+            / len(found),
             "interval_median_width": float(np.median(last - first + 1)),
         }
     return result
@@ -109,52 +108,31 @@ def epochs_needed(runs: list[Run], rule: Rule) -> dict[str, float]:
     return shares
 
 
-def line(row: dict[str, Any]) -> str:
-    """One row in words."""
-    parts = ["{runs} runs"]
-    if "onsets" in row:
-        parts.append("error {median_error:.0f}, 90 % within {error_90:.0f}")
-        parts.append("own minimum {own_minimum_median_error:.0f}, {own_minimum_error_90:.0f}")
-        parts.append("interval {interval_holds_truth_percent:.0f} % at {interval_median_width:.0f}")
-    if "verdict_percent" in row:
-        parts.append("verdict {verdict_percent:.1f} % of {verdicts_due}")
-    if "false_alarms" in row:
-        low, high = row["false_alarms_percent_ci95"]
-        parts.append(f"false alarms {{false_alarms}} of {{never_overfitting}} ({low:.1f}-{high:.1f} %)")
-    return "; ".join(parts).format(**row)
-
-
-def scores(title: str, settings: dict[str, list[Run]], rule: Rule, needed: bool = False) -> dict[str, Any]:
-    """Return and print the measures of a rule for each setting, if asked with those of `epochs_needed`."""
+def scores(title: str, settings: dict[str, list[Run]], rule: Rule) -> dict[str, Any]:
+    """Return and print the measures of a rule for each setting, and for all together unless they are networks."""
     rows = {}
+    if "reference" not in title:
+        settings = {**settings, "all": [run for runs in settings.values() for run in runs]}
     for name, runs in settings.items():
         rows[name] = score(runs, rule)
-        if needed:
+        if "real" in title:
             rows[name]["verdict_percent_by_epochs_after_onset"] = epochs_needed(runs, rule)
-        print(title, name, line(rows[name]), sep=" | ", flush=True)
+        numbers = {key: value for key, value in rows[name].items() if isinstance(value, int | float)}
+        print(f"{title} | {name}:", *(f"{key} {value:.4g}" for key, value in numbers.items()), flush=True)
     return rows
-
-
-def and_all(settings: dict[str, list[Run]]) -> dict[str, list[Run]]:
-    """Return the settings, and the runs of all of them as one more."""
-    return {**settings, "all": [run for runs in settings.values() for run in runs]}
 
 
 def main() -> None:
     """Score both rules on all runs."""
     results: dict[str, Any] = {}
     for name, rule in (("start", start_rule), ("present", present_rule)):
-        results[name] = {}
-        for half, first in (("tuning", 0), ("held out", 1)):
-            title, real, simulated = (
-                f"{name} | {half}",
-                and_all(real_runs(first)),
-                and_all(simulated_runs(first)),
-            )
-            results[name][half] = {
-                "real": scores(f"{title} | real", real, rule, needed=True),
-                "simulated": scores(f"{title} | simulated", simulated, rule),
+        results[name] = {
+            half: {
+                "real": scores(f"{name} | {half} | real", real_runs(first), rule),
+                "simulated": scores(f"{name} | {half} | simulated", simulated_runs(first), rule),
             }
+            for half, first in (("tuning", 0), ("held out", 1))
+        }
         results[name]["reference run"] = scores(f"{name} | reference run", pipeline_runs(), rule)
     write_json(Path(__file__).with_name("onset.json"), results)
 

@@ -3,8 +3,7 @@
     python -m benchmarks.onset.histories [SETTING ...]
 
 Trains by the pipeline's own loop and keeps the NLL of validation and of a training sample of the same size after
-each epoch. Each setting goes to artifacts/onset_histories/SETTING.npz, all that are there together to
-artifacts/onset_histories/onset_histories.npz. The file of this name in tests/evaluation/histories has the same
+each epoch, in artifacts/onset_histories.npz. The file of this name in tests/evaluation/histories has the same
 settings, but eight seeds were trained at a time, by a function of their own. About an hour on two cores.
 """
 
@@ -20,8 +19,6 @@ from keras import layers, regularizers
 from benchmarks.common import FITTED, PROJECT, run
 from benchmarks.training import new_network, splits
 from tasks.training import loop
-
-FOLDER = PROJECT / "artifacts" / "onset_histories"
 
 
 @dataclass(frozen=True)
@@ -62,8 +59,7 @@ def build(setting: Setting, input_shape: tuple[int, ...], classes: int) -> keras
 
 def train(setting: Setting, seed: int, data: dict[str, Any]) -> dict[str, list[float]]:
     """Return the curves of one training."""
-    names = ("epochs", "pixel_scaling", "learning_rate")
-    settings = {name: getattr(setting, name) for name in names}
+    settings = {name: getattr(setting, name) for name in ("epochs", "pixel_scaling", "learning_rate")}
     xla = not setting.dropout  # whose random numbers XLA makes slowly
     network = new_network(partial(build, setting), setting.images, seed=seed, xla=xla, **settings)
     progress = loop.Progress()
@@ -75,20 +71,15 @@ def train(setting: Setting, seed: int, data: dict[str, Any]) -> dict[str, list[f
 
 def main(*names: str) -> None:
     """Train these settings, by default all."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    curves = {}  # (seeds, epochs)
     for name in names or SETTINGS:
         setting, started = SETTINGS[name], time.monotonic()
         data = splits(np.random.default_rng(0).permutation(FITTED)[: setting.images])
         histories = [train(setting, seed, data) for seed in range(setting.seeds)]
-        curves = {
-            kept: np.array([history[curve] for history in histories], np.float32)  # (seeds, epochs)
-            for kept, curve in (("validation", "val_nll"), ("train", "train_nll"))
-        }
-        np.savez_compressed(FOLDER / f"{name}.npz", **curves)
+        for kept, curve in (("validation", "val_nll"), ("train", "train_nll")):
+            curves[f"{name}_{kept}"] = np.array([history[curve] for history in histories], np.float32)
         print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
-    made = {name: np.load(path) for name in SETTINGS if (path := FOLDER / f"{name}.npz").exists()}
-    gathered = {f"{name}_{curve}": stored[curve] for name, stored in made.items() for curve in stored}
-    np.savez_compressed(FOLDER / "onset_histories.npz", **gathered)
+        np.savez_compressed(PROJECT / "artifacts" / "onset_histories.npz", **curves)
 
 
 if __name__ == "__main__":

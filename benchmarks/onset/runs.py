@@ -59,11 +59,10 @@ def real_runs(first_seed: int) -> dict[str, list[Run]]:
     """Every second seed of each setting, from `first_seed` on, with its true onset."""
     with np.load(HISTORIES) as data:
         curves = {key: data[key].astype(np.float64) for key in data.files}
-    settings = [key.removesuffix("_validation") for key in curves if key.endswith("_validation")]
     return {
         name: runs_of(validation, curves[f"{name}_train"], range(first_seed, len(validation), 2))
-        for name in settings
-        for validation in [curves[f"{name}_validation"]]
+        for key, validation in curves.items()
+        if (name := key.removesuffix("_validation")) != key
     }
 
 

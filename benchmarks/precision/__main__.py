@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import run, t_interval
+from benchmarks.common import difference, run, signed
 from tasks.errors import UserError
 from tasks.files import write_json
 from tasks.markdown import table
@@ -41,12 +41,11 @@ def sides_of(name: str, plain: ModelResult, other: ModelResult) -> Sides:
 
 def equivalence(plain: list[float], other: list[float]) -> dict[str, Any]:
     """Return the paired difference, its interval, the bound, and whether the interval lies inside it."""
-    differences = [b - a for a, b in zip(plain, other, strict=True)]
+    mean, low, high = difference(plain, other)
     bound = BOUND * float(np.std(plain, ddof=1))
-    low, high = t_interval(differences)
     return {
         "float32_mean": float(np.mean(plain)),
-        "mean_difference": float(np.mean(differences)),
+        "mean_difference": mean,
         "ci95": [low, high],
         "bound": bound,
         "inside": -bound < low and high < bound,
@@ -56,7 +55,8 @@ def equivalence(plain: list[float], other: list[float]) -> dict[str, Any]:
 def compare(sides: Sides) -> dict[str, Any]:
     """Compare the trainings of one network."""
     epochs = [[training.onset.epoch for training in side] for side in sides]
-    both = [float(b - a) for a, b in zip(*epochs, strict=True) if a is not None and b is not None]
+    both = [(a, b) for a, b in zip(*epochs, strict=True) if a is not None and b is not None]
+    shift = difference(*zip(*both, strict=True)) if both else [None]
     return {
         "seeds": [training.seed for training in sides[0]],
         "accuracy": equivalence(*([training.test.accuracy for training in side] for side in sides)),
@@ -64,8 +64,8 @@ def compare(sides: Sides) -> dict[str, Any]:
         "onsets": {
             **dict(zip(PRECISIONS, epochs, strict=True)),
             "pairs": len(both),
-            "mean_difference": float(np.mean(both)) if both else None,
-            "ci95": t_interval(both) if len(both) > 1 else None,
+            "mean_difference": shift[0],
+            "ci95": shift[1:] or None,
         },
         "seconds": [float(np.median([training.seconds for training in side])) for side in sides],
     }
@@ -74,21 +74,17 @@ def compare(sides: Sides) -> dict[str, Any]:
 def row(name: str, found: dict[str, Any]) -> list[str]:
     """Return one row of the table."""
     cells = [name, str(len(found["seeds"]))]
-    for measure, scale, digits in (("accuracy", 100, 3), ("nll", 1, 4)):
+    for measure, scale, decimals in (("accuracy", 100, 3), ("nll", 1, 4)):
         values = found[measure]
-        mean, low, high = (
-            f"{scale * value:+.{digits}f}" for value in (values["mean_difference"], *values["ci95"])
+        mean, *limits, bound = (
+            scale * number for number in (values["mean_difference"], *values["ci95"], values["bound"])
         )
         verdict = "inside" if values["inside"] else "NOT inside"
-        cells.append(f"{mean} ({low} to {high}), {verdict} {scale * values['bound']:.{digits}f}")
+        cells.append(f"{signed([mean, *limits], decimals)}, {verdict} {bound:.{decimals}f}")
     onsets = found["onsets"]
-    shown = " and ".join(str(sum(epoch is not None for epoch in onsets[name])) for name in PRECISIONS)
-    cells.append(f"{shown} of {len(found['seeds'])}")
-    if onsets["ci95"] is not None:
-        cells[-1] += "; {:+.1f} epochs ({:+.1f} to {:+.1f})".format(
-            onsets["mean_difference"], *onsets["ci95"]
-        )
-    return cells
+    shown = " and ".join(str(sum(epoch is not None for epoch in onsets[side])) for side in PRECISIONS)
+    epochs = signed([onsets["mean_difference"], *onsets["ci95"]], 1) if onsets["ci95"] else ""
+    return [*cells, f"{shown} of {len(found['seeds'])}{epochs and f'; {epochs} epochs'}"]
 
 
 def main(float32_run: Path, bfloat16_run: Path) -> None:

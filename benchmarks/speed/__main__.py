@@ -15,6 +15,7 @@ import sqlite3
 import sys
 import tempfile
 from datetime import datetime
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal
@@ -26,9 +27,9 @@ from tasks.files import read_json, write_json
 from tasks.markdown import table
 
 EPOCHS = {"dense": 6, "cnn": 2, "regularized_cnn": 2}  # the first, which compiles, is not counted
-SIZES = (1_000, 4_000, 16_000, common.FITTED)
 PYTORCH_PYTHON = os.environ.get("PYTORCH_PYTHON", "")
 REFERENCE = "Keras as in the tutorial"
+SIZES, GROWING = ("1000", "4000", "16000", "54000"), (REFERENCE, "ours float32", "ours mixed_bfloat16")
 PEERS = {
     REFERENCE: (sys.executable, "naive_keras"),
     "PyTorch float32": (PYTORCH_PYTHON, "pytorch_networks"),
@@ -57,8 +58,9 @@ def command_of(peer: str) -> list[str]:
 
 def measure_epochs(rounds: int) -> dict[str, Any]:
     """Run each peer with each network, round by round, so that all meet the same weather."""
-    seconds: dict[str, dict[str, list[float]]] = {model: {} for model in EPOCHS}
-    memory: dict[str, dict[str, float]] = {model: {} for model in EPOCHS}
+    peers = [name for name, (python, *_) in PEERS.items() if python]
+    seconds: dict[str, dict[str, list[float]]] = {model: {name: [] for name in peers} for model in EPOCHS}
+    memory = {model: dict.fromkeys(peers, 0.0) for model in EPOCHS}
     operations: dict[str, int] = {}
     peaks: dict[str, list[float]] = {"float32": [], "bfloat16": []}
     if not PYTORCH_PYTHON:
@@ -66,15 +68,14 @@ def measure_epochs(rounds: int) -> dict[str, Any]:
     for number in range(rounds):
         for precision, found in peaks.items():
             found.append(float(run([sys.executable, "-c", PEAK, precision])[0]))
-        for model, epochs in EPOCHS.items():
-            for name in (peer for peer, (python, *_) in PEERS.items() if python):
-                line, _, used = run([*command_of(name), "--models", model, "--epochs", str(epochs)])
-                result = json.loads(line)[model]
-                seconds[model].setdefault(name, []).append(median(result["epoch_seconds"][1:]))
-                memory[model][name] = max(used, memory[model].get(name, 0))
-                if name == REFERENCE:
-                    operations[model] = result["floating_point_operations_per_image"]
-                print(f"round {number + 1} {model} {name}: {seconds[model][name][-1]:.2f} s", flush=True)
+        for (model, epochs), name in product(EPOCHS.items(), peers):
+            line, _, used = run([*command_of(name), "--models", model, "--epochs", str(epochs)])
+            result = json.loads(line)[model]
+            seconds[model][name].append(median(result["epoch_seconds"][1:]))
+            memory[model][name] = max(used, memory[model][name])
+            if name == REFERENCE:
+                operations[model] = result["floating_point_operations_per_image"]
+            print(f"round {number + 1} {model} {name}: {seconds[model][name][-1]:.2f} s", flush=True)
     return {
         "seconds_per_epoch": seconds,
         "peak_memory_gigabytes": memory,
@@ -126,13 +127,6 @@ def draw(models: dict[str, dict[str, list[float]]], path: Path) -> None:
     pictures.save(figure, path)
 
 
-def flow_seconds(prefect_home: Path) -> float:
-    """Return how long the one flow run in Prefect's database took, by Prefect's own clock."""
-    with contextlib.closing(sqlite3.connect(prefect_home / "prefect.db")) as database:
-        [(start, end)] = database.execute("SELECT start_time, end_time FROM flow_run")
-    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
-
-
 def measure_whole(rounds: int) -> dict[str, Any]:
     """Time the tutorial's programme as its script and as the pipeline, cold and then with everything reused."""
     found: dict[str, list[dict[str, float]]] = {"script": [], "cold": [], "warm": []}
@@ -144,15 +138,21 @@ def measure_whole(rounds: int) -> dict[str, Any]:
             flow = [sys.executable, "flows/mnist_pipeline.py", "--artifacts-dir", str(artifacts)]
             for name, command in (("script", command_of(REFERENCE)), ("cold", flow), ("warm", flow)):
                 _, seconds, peak = run(command, PREFECT_HOME=str(prefect), PREFECT_API_URL="")
-                figures = {"seconds": seconds, "peak_memory_gigabytes": peak}
+                found[name].append({"seconds": seconds, "peak_memory_gigabytes": peak})
                 if name == "cold":
                     records = artifacts.glob("trainings/*/training.json")
                     epochs = sum(read_json(record)["seconds"] for record in records)
-                    figures["seconds_outside_epochs"] = seconds - epochs
-                    figures["flow_seconds_outside_epochs"] = flow_seconds(prefect) - epochs
-                found[name].append(figures)
-                print(name, figures, flush=True)
+                    found[name][-1]["seconds_outside_epochs"] = seconds - epochs
+                    found[name][-1]["flow_seconds_outside_epochs"] = flow_seconds(prefect) - epochs
+                print(name, found[name][-1], flush=True)
     return {"whole_programme": found}
+
+
+def flow_seconds(prefect_home: Path) -> float:
+    """Return how long the one flow run in Prefect's database took, by Prefect's own clock."""
+    with contextlib.closing(sqlite3.connect(prefect_home / "prefect.db")) as database:
+        [(start, end)] = database.execute("SELECT start_time, end_time FROM flow_run")
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
 
 
 def whole_table(measured: dict[str, Any]) -> str:
@@ -176,14 +176,13 @@ def whole_table(measured: dict[str, Any]) -> str:
 
 def measure_growth(rounds: int) -> dict[str, Any]:
     """Measure an epoch with 1,000 to 54,000 training images."""
-    found: dict[str, dict[str, dict[str, list[float]]]] = {}
-    for _ in range(rounds):
-        for size in map(str, SIZES):
-            for name in (REFERENCE, "ours float32", "ours mixed_bfloat16"):
-                command = [*command_of(name), "--epochs", "3", "--train-samples", size]
-                for model, result in json.loads(run(command)[0]).items():
-                    row = found.setdefault(model, {}).setdefault(name, {}).setdefault(size, [])
-                    row.append(median(result["epoch_seconds"][1:]))
+    found: dict[str, dict[str, dict[str, list[float]]]] = {
+        model: {name: {size: [] for size in SIZES} for name in GROWING} for model in EPOCHS
+    }
+    for _, size, name in product(range(rounds), SIZES, GROWING):
+        line, *_ = run([*command_of(name), "--epochs", "3", "--train-samples", size])
+        for model, result in json.loads(line).items():
+            found[model][name][size].append(median(result["epoch_seconds"][1:]))
     return {"seconds_per_epoch_by_train_samples": found}
 
 
@@ -194,20 +193,17 @@ def growth_table(measured: dict[str, Any]) -> str:
         for model, by_name in measured["seconds_per_epoch_by_train_samples"].items()
         for name, by_size in by_name.items()
     ]
-    return table(["network", "program", *(f"{size:,}" for size in SIZES)], rows, left=2)
-
-
-MEASUREMENTS = {
-    "epochs": (measure_epochs, epochs_table),
-    "whole": (measure_whole, whole_table),
-    "growth": (measure_growth, growth_table),
-}
+    return table(["network", "program", *(f"{int(size):,}" for size in SIZES)], rows, left=2)
 
 
 def main(what: Literal["epochs", "whole", "growth"], /, *, rounds: int = 3) -> None:
     """Measure, keep the numbers, print the table."""
     common.mnist()
-    measure, table_of = MEASUREMENTS[what]
+    measure, table_of = {
+        "epochs": (measure_epochs, epochs_table),
+        "whole": (measure_whole, whole_table),
+        "growth": (measure_growth, growth_table),
+    }[what]
     measured = {**measure(rounds), "rounds": rounds, **common.circumstances()}
     write_json(Path(__file__).with_name(f"{what}.json"), measured)
     print(table_of(measured))

@@ -24,15 +24,10 @@ def build(name: str) -> keras.Model:
         model.add(layers.Flatten())
         model.add(layers.Dense(64, activation="relu"))
         model.add(layers.Dense(16, activation="relu"))
-    settings: dict[str, Any] = {
-        "kernel_size": 2,
-        "padding": "same",
-        "activation": "relu",
-        "kernel_initializer": "glorot_normal",
-    }
+    usual = {"padding": "same", "activation": "relu", "kernel_initializer": "glorot_normal"}
     l2 = regularizers.L2(0.01) if name == "regularized_cnn" else None
     for filters in {"dense": (), "cnn": (64, 128), "regularized_cnn": (32, 64, 128, 256)}[name]:
-        model.add(layers.Conv2D(filters, kernel_regularizer=l2, **settings))
+        model.add(layers.Conv2D(filters, 2, kernel_regularizer=l2, **usual))
         model.add(layers.MaxPooling2D(2))
         if l2:
             model.add(layers.Dropout(0.5))
@@ -56,16 +51,6 @@ def floating_point_operations(model: keras.Model) -> int:
     return 3 * sum(operations) - operations[0]
 
 
-class Clock(keras.callbacks.Callback):  # type: ignore[misc]
-    """Reads the time at the end of each epoch, validation included."""
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        self.moments = [time.monotonic()]
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.moments.append(time.monotonic())
-
-
 def train(name: str, epochs: int, train_samples: int, precision: str) -> dict[str, Any]:
     """Train and evaluate one network, in float32 whatever `precision` says."""
     with np.load(mnist()) as data:
@@ -73,7 +58,8 @@ def train(name: str, epochs: int, train_samples: int, precision: str) -> dict[st
     chosen = np.r_[:train_samples, FITTED : len(x_train)]  # the validation images stay the last ones
     x_train = x_train[chosen].reshape(-1, 28, 28, 1) / np.float32(255)
     x_test = x_test.reshape(-1, 28, 28, 1) / np.float32(255)
-    model, clock = build(name), Clock()
+    model, moments = build(name), [time.monotonic()]
+    clock = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: moments.append(time.monotonic()))
     model.fit(
         x_train,
         y_train[chosen],
@@ -85,7 +71,7 @@ def train(name: str, epochs: int, train_samples: int, precision: str) -> dict[st
     )
     _, accuracy = model.evaluate(x_test, y_test, verbose=2)
     return {
-        "epoch_seconds": np.diff(clock.moments).tolist(),
+        "epoch_seconds": np.diff(moments).tolist(),
         "test_accuracy": accuracy,
         "floating_point_operations_per_image": floating_point_operations(model),
     }

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 EXIT_ERROR = 1
 EXIT_PARENT_GONE = 3
-CLASSES = 10
-SECONDS_BETWEEN_STEPS = 0.5  # of which the flow is told
+CLASSES = 10  # of the images that the data room prepares
+SECONDS_BETWEEN_STEPS = 0.5  # of an epoch that are reported
 
 
 def finite(value: float) -> float | None:

@@ -24,13 +24,8 @@ bars: Progress | None = None  # the live display of this process, if there is on
 
 def console_handlers() -> list[PrefectConsoleHandler]:
     """Return the handlers that write Prefect's log to the terminal."""
-    loggers = (logging.getLogger(), logging.getLogger("prefect"))
-    return [
-        handler
-        for logger in loggers
-        for handler in logger.handlers
-        if isinstance(handler, PrefectConsoleHandler)
-    ]
+    handlers = [*logging.getLogger().handlers, *logging.getLogger("prefect").handlers]
+    return [handler for handler in handlers if isinstance(handler, PrefectConsoleHandler)]
 
 
 @contextlib.contextmanager
@@ -51,9 +46,8 @@ def live_bars() -> Iterator[None]:
     )
     console = Console(stderr=True)
     with contextlib.ExitStack() as stack:
-        for (
-            handler
-        ) in handlers:  # one console for both, so that log lines go above the bars, not through them
+        # One console for both, so that log lines go above the bars, not through them.
+        for handler in handlers:
             stack.callback(setattr, handler, "console", handler.console)
             handler.console = console
             handler.addFilter(_is_no_epoch_line)
@@ -108,17 +102,10 @@ class ProgressReport:
         figures = "loss {loss} accuracy {accuracy} validation NLL {val_nll} accuracy {val_accuracy}".format(
             **{name: _short(message[name]) for name in ("loss", "accuracy", "val_nll", "val_accuracy")}
         )
-        seconds, left = message["seconds"], self.epochs - message["epoch"]
-        self.logger.info(
-            "%s: epoch %d/%d %s, %.1f s, about %.0f s left",
-            self.name,
-            message["epoch"],
-            self.epochs,
-            figures,
-            seconds,
-            left * seconds,
-            extra={"epoch_line": True},
-        )
+        number, seconds = message["epoch"], message["seconds"]
+        left = (self.epochs - number) * seconds
+        line = f"epoch {number}/{self.epochs} {figures}, {seconds:.1f} s, about {left:.0f} s left"
+        self.logger.info("%s: %s", self.name, line, extra={"epoch_line": True})
         if bars and self.bar is not None:
             bars.update(self.bar, completed=message["epoch"], figures=figures)
         self._update_artifact_at_times(message["epoch"])

@@ -116,7 +116,7 @@ def keep_specification(folder: Path, specification: Specification, report: Progr
         if not held:
             return  # the process that trains has written the same text
         if path.exists():
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 if files.read_json(path) == specification.to_json():
                     return
             kept = set_aside(path, folder.parent.parent / "damaged")
@@ -199,6 +199,6 @@ def train(
             specification, prepared, Path(artifacts_dir), refresh, training_timeout, report, flow_run.id
         )
     report.say(f"{training.origin}: {training.origin_reason}")
-    if training.origin == "reused":
+    if training.origin is Origin.REUSED:
         return Completed(name="Cached", message=training.origin_reason, data=training)
     return training

@@ -17,6 +17,7 @@ from specified import specified
 
 from tasks import files
 from tasks.sealed import DamagedError, read_record
+from tasks.training.fitted import read_fitted
 from tasks.training.process import start
 from tasks.training.specification import Specification
 
@@ -125,10 +126,8 @@ def arrays_of(path: Path) -> dict[str, bytes]:
 def bits_of(folder: Path) -> dict[str, Any]:
     """Return weights, optimizer, predictions and curves of a finished training."""
     (checkpoint,) = folder.glob("checkpoint-*.npz")
-    record = read_record(folder / "training.json")
-    assert record is not None
     return {
-        "history": record["history"],
+        "history": read_fitted(folder).history,
         "checkpoint": arrays_of(checkpoint),
         "predictions": arrays_of(folder / "predictions.npz"),
     }
@@ -149,17 +148,18 @@ def finished(trained: tuple[Path, list[dict[str, Any]]], tmp_path: Path) -> Path
 
 
 def test_a_training(trained: tuple[Path, list[dict[str, Any]]]) -> None:
-    """The folder ends with models, predictions, summary and a record that vouches for them; that is complete."""
+    """The folder ends with models, predictions and a record that vouches for them; that is complete."""
     folder, said = trained
     assert [message["event"] for message in said if message["event"] != "step"] == [
         *("ready", "epoch", "epoch", "epoch", "finishing", "done")
     ]
-    record = read_record(folder / "training.json", spec=small().to_json())
-    assert record is not None
-    assert record["parameter_count"] == 95_946
-    assert {len(curve) for curve in record["history"].values()} == {3}
-    assert len(record["epoch_seconds"]) == 3
-    assert not record["diverged"]
+    assert read_record(folder / "training.json", spec=small().to_json()) is not None
+    fitted = read_fitted(folder)
+    assert fitted.parameter_count == 95_946
+    assert {len(curve) for _, curve in fitted.history} == {3}
+    assert len(fitted.epoch_seconds) == 3
+    assert fitted.seconds == sum(fitted.epoch_seconds)
+    assert not fitted.diverged
     names = {path.name.split("-")[0] for path in folder.iterdir()}
     assert names == {
         *("best.weights.h5", "checkpoint", "log.txt", "model.keras", "predictions.npz"),
@@ -168,7 +168,7 @@ def test_a_training(trained: tuple[Path, list[dict[str, Any]]]) -> None:
     with np.load(folder / "predictions.npz") as predicted:
         assert predicted["final_test"].shape == predicted["best_validation"].shape == (32, 10)
         assert np.exp(predicted["final_test"]).sum(axis=1) == pytest.approx(1, abs=1e-5)
-        validation_nll = record["history"]["val_nll"]
+        validation_nll = fitted.history.val_nll
         with np.load(folder.parent.parent / "prepared.npz") as data:
             chosen = predicted["best_validation"][np.arange(32), data["y_validation"]]
         assert -chosen.mean() == pytest.approx(min(validation_nll), rel=1e-5)
@@ -256,11 +256,10 @@ def test_divergence(artifacts: Path) -> None:
     """A loss that is no longer finite ends the training early; the record says so in strict JSON."""
     folder = folder_of(artifacts, small(learning_rate=1e30, epochs=10))
     said = train(folder)
-    record = read_record(folder / "training.json")
-    assert record is not None
-    assert record["diverged"]
-    assert len(record["history"]["loss"]) < 10
-    assert record["history"]["val_nll"][-1] is None
+    fitted = read_fitted(folder)
+    assert fitted.diverged
+    assert len(fitted.history.loss) < 10
+    assert fitted.history.val_nll[-1] is None
     assert "NaN" not in (folder / "training.json").read_text()
     assert all("NaN" not in json.dumps(message) for message in said)
 
