@@ -1,5 +1,6 @@
 """comparison.png: how good the networks are, where each starts to overfit, and the curves that show it."""
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -55,7 +56,9 @@ def onset_label(model: ModelResult) -> str:
     """Return a row's label: the onset with its interval, or in a few words why there is none."""
     if model.aggregate is None:
         return "no result"
-    return plain(network_onset_cell(model).replace(" to ", "\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}"), 22)
+    return plain(
+        re.sub(r"(?<=\d) to (?=\d)", "\u00a0to\u00a0", network_onset_cell(model)), 22
+    )  # no break there
 
 
 def draw_accuracies(axes: Axes, models: Models, labels: list[str]) -> None:
