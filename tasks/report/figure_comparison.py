@@ -54,11 +54,8 @@ def accuracy_label(name: str, model: ModelResult) -> str:
 
 def onset_label(model: ModelResult) -> str:
     """Return a row's label: the onset with its interval, or in a few words why there is none."""
-    if model.aggregate is None:
-        return "no result"
-    return plain(
-        re.sub(r"(?<=\d) to (?=\d)", "\u00a0to\u00a0", network_onset_cell(model)), 22
-    )  # no break there
+    cell = network_onset_cell(model) if model.aggregate else "no result"
+    return "\n".join(plain(part, 30) for part in re.split("[,;] ", cell))
 
 
 def draw_accuracies(axes: Axes, models: Models, labels: list[str]) -> None:
