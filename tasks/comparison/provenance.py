@@ -20,6 +20,7 @@ from tasks.files import atomic_write
 from tasks.layout import PROJECT, Artifacts
 from tasks.results.enums import Step
 from tasks.results.run import Dataset, Failure, Plan, Provenance
+from tasks.training.process import TrainingFailedError
 from tasks.training.runner import THREADS, trainings_at_a_time
 from tasks.training.specification import Specification
 
@@ -129,7 +130,8 @@ def failures(
         for step, future in ((Step.TRAIN, training), (Step.EVALUATE, evaluation)):
             if error := error_of(future):
                 model, seed = specification.model, specification.seed
-                found.append(Failure(task=step, model=model, seed=seed, error=explain(error)))
+                reason = error.reason if isinstance(error, TrainingFailedError) else explain(error)
+                found.append(Failure(task=step, model=model, seed=seed, error=reason))
                 break  # an evaluation fails with its training
     return found
 
