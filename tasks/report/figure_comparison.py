@@ -53,7 +53,9 @@ def accuracy_label(name: str, model: ModelResult) -> str:
 
 def onset_label(model: ModelResult) -> str:
     """Return a row's label: the onset with its interval, or in a few words why there is none."""
-    return plain(network_onset_cell(model), 22) if model.aggregate else "no result"
+    if model.aggregate is None:
+        return "no result"
+    return plain(network_onset_cell(model).replace(" to ", "\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}"), 22)
 
 
 def draw_accuracies(axes: Axes, models: Models, labels: list[str]) -> None:

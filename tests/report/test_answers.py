@@ -249,3 +249,14 @@ def test_a_change_since_the_previous_run_is_summarised() -> None:
     ]
     results = run({"cnn": FAILED}, previous_run=previous(still))
     assert summary(results) == ["Compared with earlier: no accuracy changed beyond chance."]
+
+
+def test_the_summary_is_short() -> None:
+    """However much goes wrong, the summary has five sentences."""
+    results = run(
+        {"cnn": network(), "regularized_cnn": network(), "dense": FAILED},
+        failures=[failure("dense", seed) for seed in range(9)],
+        gates=[gate(outcome=GateOutcome.NOT_HELD, reason=GateReason.NO_RESULT)] * 9,
+        previous_run=previous(against_previous(Change.WORSE)),
+    )
+    assert len(summary(results)) == 5

@@ -1,4 +1,4 @@
-"""The page to draw on: its networks against Keras's, its drawings against tasks.handwriting, in Chromium."""
+"""The page to draw on: its networks against Keras's, its drawings against tasks.recognition, in Chromium."""
 
 import shutil
 from collections.abc import Iterator
@@ -11,8 +11,9 @@ from pipeline_runs import Run
 from test_browser import CHROMIUM, MILLISECONDS, QUIET
 
 from tasks.recognition.handwriting import mnist_form
+from tasks.report.__main__ import main
 from tasks.report.draw_page import page_layers, read_network
-from tasks.report.write import main, read_results
+from tasks.results.file import read_results
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
 in_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium package")
@@ -108,8 +109,8 @@ def draw(page: Any, strokes: list[list[tuple[float, float]]]) -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_predictions_are_kerass(page: Any, run_folder: Path, mnist: Path, model: str) -> None:
     """On 100 test images the page's probabilities are Keras's, within 0.001."""
-    [training] = read_results(run_folder)["models"][model]["trainings"]
-    with np.load(run_folder.parent.parent / training["folder"] / "predictions.npz") as stored:
+    [training] = read_results(run_folder).models[model].finished
+    with np.load(run_folder.parent.parent / training.folder / "predictions.npz") as stored:
         expected = np.exp(stored["final_test"][:100])
     with np.load(mnist) as stored:
         pixels = stored["x_test"][:100].reshape(100, -1).tolist()

@@ -9,19 +9,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hand_made import mistake, network, on_test, onset, training
 from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from synthetic import make_run
 
-from tasks.files import read_json
 from tasks.pictures import plain
-from tasks.report.charts import curve, onset_of, upper_limit, zoom_start
-from tasks.report.figure_comparison import draw_comparison, onset_label
+from tasks.report.charts import curve, onset_of, zoom_start
+from tasks.report.figure_comparison import draw_comparison, onset_label, upper_limit
 from tasks.report.figure_network import draw_confusion, draw_curves, draw_mistakes
 from tasks.report.figures import day_of, draw_figures, draw_trend
-from tasks.report.names import model_figures
+from tasks.report.names import pictures_of
+from tasks.results.enums import OnsetStatus
+from tasks.results.file import read_results
+from tasks.results.run import ModelResult, Results
 
 LONG_NAME = "a_network_whose_name_goes_on_and_on_and_would_not_fit_anywhere_$x^2$"
 SIX = ("dense", "cnn", "regularized_cnn", "deep_cnn", "challenger", LONG_NAME)
@@ -36,20 +39,9 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module", params=CASES)
-def models(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The models of an invented run, for each case."""
-    folder = make_run(tmp_path_factory.mktemp("run"), test_images=200, **CASES[request.param])
-    return dict(read_json(folder / "results.json")["models"])
-
-
-def training(status: str, epoch: int | None = None, **history: list[float | None]) -> dict[str, Any]:
-    """Return the parts of a training that curves are drawn from."""
-    return {
-        "seed": 0,
-        "history": history,
-        "test": {"accuracy": 0.9, "accuracy_ci95": [0.89, 0.91]},
-        "onset": {"status": status, "epoch": epoch, "interval": [epoch - 1, epoch + 1] if epoch else None},
-    }
+def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """The results of an invented run, for each case."""
+    return read_results(make_run(tmp_path_factory.mktemp("run"), test_images=200, **CASES[request.param]))
 
 
 def drawn_texts(figure: Figure, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Bbox]]:
@@ -80,9 +72,9 @@ def overlapping(texts: list[tuple[str, Bbox]]) -> list[tuple[str, str]]:
     ]
 
 
-def test_comparison_texts(models: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_comparison_texts(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the comparison no text covers another or leaves the figure, however many networks, epochs and seeds."""
-    figure = draw_comparison(models)
+    figure = draw_comparison(results.models)
     texts = drawn_texts(figure, monkeypatch)
     width, height = figure.get_size_inches() * figure.dpi
     assert overlapping(texts) == []
@@ -91,17 +83,16 @@ def test_comparison_texts(models: dict[str, Any], monkeypatch: pytest.MonkeyPatc
     ] == []
 
 
-def test_curve_texts(models: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_curve_texts(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a network's curves no text covers another."""
-    name = next((name for name, model in models.items() if model["aggregate"]), None)
-    if name is not None:
-        assert overlapping(drawn_texts(draw_curves(name, models[name]), monkeypatch)) == []
+    for name in list(results.finished)[:1]:
+        assert overlapping(drawn_texts(draw_curves(name, results.models[name]), monkeypatch)) == []
 
 
 def test_draw_figures(tmp_path: Path) -> None:
     """A run of one network has five pictures; the comparison is 1440 pixels wide, for README width twice."""
     folder = make_run(tmp_path, models=["dense"], epochs=10, test_images=200)
-    drawn = {path.relative_to(folder).as_posix() for path in draw_figures(folder)}
+    drawn = {path.relative_to(folder).as_posix() for path in draw_figures(folder, read_results(folder))}
     assert drawn == {
         "comparison.png",
         "figures/dense.png",
@@ -116,8 +107,9 @@ def test_draw_figures(tmp_path: Path) -> None:
 def test_same_run_same_bytes(tmp_path: Path) -> None:
     """Drawing again gives the same bytes: no time or version is in the files."""
     folder = make_run(tmp_path, models=["dense"], epochs=3, test_images=200)
-    first = {path: path.read_bytes() for path in draw_figures(folder)}
-    assert {path: path.read_bytes() for path in draw_figures(folder)} == first
+    results = read_results(folder)
+    first = {path: path.read_bytes() for path in draw_figures(folder, results)}
+    assert {path: path.read_bytes() for path in draw_figures(folder, results)} == first
 
 
 def test_pictures_not_stored(tmp_path: Path) -> None:
@@ -125,7 +117,7 @@ def test_pictures_not_stored(tmp_path: Path) -> None:
     folder = make_run(tmp_path, models=["dense"], epochs=2, test_images=200)
     (folder / "images.npz").unlink()
     (folder / "trainings" / "dense-0.npz").unlink()
-    assert len(draw_figures(folder)) == 5
+    assert len(draw_figures(folder, read_results(folder))) == 5
 
 
 def test_pictures_damaged(tmp_path: Path) -> None:
@@ -134,32 +126,23 @@ def test_pictures_damaged(tmp_path: Path) -> None:
     (folder / "images.npz").write_bytes(b"PK no archive")
     stored = folder / "trainings" / "dense-0.npz"
     stored.write_bytes(stored.read_bytes()[:100])
-    assert len(draw_figures(folder)) == 5
+    assert len(draw_figures(folder, read_results(folder))) == 5
 
 
 def test_no_empty_panel(tmp_path: Path) -> None:
     """Five networks leave one of six places free, and nothing is drawn there."""
     folder = make_run(tmp_path, models=SIX[:5], epochs=2, test_images=200)
-    figure = draw_comparison(read_json(folder / "results.json")["models"])
+    figure = draw_comparison(read_results(folder).models)
     assert sum(axes.axison for axes in figure.axes) == 2 + 5
 
 
 def test_curve_of_seeds() -> None:
     """Over seeds: median, lowest and highest; a seed without a finite value does not count."""
-    trainings = [
-        training("overfits", val_nll=[3.0, 1.0, 5.0]),
-        training("overfits", val_nll=[1.0, 2.0, None]),
-        training("overfits", val_nll=[2.0, 6.0]),
-    ]
-    values = curve(trainings, "val_nll")
-    assert values.median.tolist() == [2.0, 2.0, 5.0]
-    assert values.low.tolist() == [1.0, 1.0, 5.0]
-    assert values.high.tolist() == [3.0, 6.0, 5.0]
-
-
-def test_curve_without_values() -> None:
-    """An epoch without any finite value is a gap."""
-    assert math.isnan(curve([training("diverged", val_nll=[None])], "val_nll").median[0])
+    values = curve([[3.0, 1.0, 5.0, None], [1.0, 2.0, None, None], [2.0, 6.0]])
+    assert values.median[:3].tolist() == [2.0, 2.0, 5.0]
+    assert values.low[:3].tolist() == [1.0, 1.0, 5.0]
+    assert values.high[:3].tolist() == [3.0, 6.0, 5.0]
+    assert math.isnan(values.median[3])
 
 
 @pytest.mark.parametrize(
@@ -186,24 +169,24 @@ def test_upper_limit_cuts_blow_ups() -> None:
     assert upper_limit(calm, np.array([math.nan])) is None
 
 
+def with_onset(status: OnsetStatus, epoch: int | None = None) -> ModelResult:
+    """A network whose one training has this verdict."""
+    return network(training(onset=onset(status, epoch)))
+
+
 def test_degrading_is_not_overfitting() -> None:
     """Where both losses rise, no onset of overfitting is marked."""
-    assert onset_of({"trainings": [training("degrading", 5, val_nll=[1.0])]}) == (None, None)
+    assert onset_of(with_onset(OnsetStatus.DEGRADING, 5)) == (None, None)
+    assert onset_of(with_onset(OnsetStatus.OVERFITS, 5)) == (5, (4, 6))
 
 
-@pytest.mark.parametrize(
-    ("status", "epoch", "label"),
-    [
-        ("overfits", 5, "epoch 5 (4 to 6)"),
-        ("diverged", 5, "epoch 5 (4 to 6)\ndiverged"),
-        ("diverged", None, "diverged"),
-        ("not_observed", None, "not observed in 1 epochs"),
-        ("something new", None, "something new"),
-    ],
-)
-def test_onset_label(status: str, epoch: int | None, label: str) -> None:
-    """A row says the epoch and its interval, or in words why there is none."""
-    assert onset_label({"trainings": [training(status, epoch, val_nll=[1.0])]}) == label
+def test_onset_label() -> None:
+    """A row says the epoch and its interval, or in words why there is none, in short lines."""
+    assert (
+        onset_label(with_onset(OnsetStatus.DIVERGED, 5))
+        == "diverged; epoch 5\n(4\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}6)"
+    )
+    assert onset_label(with_onset(OnsetStatus.TOO_SHORT)) == "too few epochs to\njudge"
 
 
 def test_plain() -> None:
@@ -217,9 +200,7 @@ def test_plain() -> None:
 def test_odd_names_make_safe_paths() -> None:
     """Names that would leave the folder, collide, or break a link become safe, different file names."""
     names = ["../../etc/passwd", "a b", "a-b", "A B", "preview", "]("]
-    models = {name: {"trainings": [training("overfits", val_nll=[1.0])]} for name in names}
-    stems = [paths["curves"] for paths in model_figures({"models": models}).values()]
-    assert stems == [
+    assert [pictures.curves for pictures in pictures_of(names).values()] == [
         "figures/etc-passwd.png",
         "figures/a-b.png",
         "figures/a-b-2.png",
@@ -231,24 +212,17 @@ def test_odd_names_make_safe_paths() -> None:
 
 def test_confusion_without_mistakes() -> None:
     """A network without a mistake, and a class without an image, can be drawn."""
-    counts = np.diag([5] * 9 + [0]).tolist()
-    model = {
-        "trainings": [
-            training("overfits", val_nll=[1.0])
-            | {"test": {"confusion": counts, "per_class_n": [5] * 9 + [0]}}
-        ]
-    }
-    texts = {text.get_text() for text in draw_confusion(model).findobj(Text)}
+    test = on_test(confusion=[[5, 0], [0, 0]], per_class_n=[5, 0])
+    texts = {text.get_text() for text in draw_confusion([test]).findobj(Text)}
     assert {"100.0 % of 5", "no image"} <= texts
 
 
 def test_mistakes_in_words() -> None:
     """A mistake is captioned with index, truth, prediction and probability; a known label error is named."""
-    mistake = {"index": 947, "truth": 8, "prediction": 9, "probability": 0.99999, "known_label_error": True}
-    figure = draw_mistakes([mistake], np.zeros((1, 28, 28), dtype=np.uint8))
+    figure = draw_mistakes([mistake()], np.zeros((1, 28, 28), dtype=np.uint8))
     texts = [text.get_text() for text in figure.findobj(Text)]
     assert "#947: truth 8\nsaid 9 at > 99.99 %\nknown label error" in texts
-    assert draw_mistakes([], None).findobj(Text)
+    assert "no mistake to show" in [text.get_text() for text in draw_mistakes([], None).findobj(Text)]
 
 
 @pytest.mark.parametrize("runs", [0, 1, 200])
@@ -269,7 +243,7 @@ def test_trend(runs: int, tmp_path: Path) -> None:
     ]
     columns = ["run", "model", "seed", "accuracy", "accuracy_low", "accuracy_high", "onset"]
     path = draw_trend(pd.DataFrame(rows, columns=columns), tmp_path / "trend.png")
-    assert path.stat().st_size > 5000
+    assert path.read_bytes().startswith(b"\x89PNG")
 
 
 def test_day_of() -> None:

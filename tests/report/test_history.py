@@ -2,25 +2,22 @@
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
+from hand_made import network, onset, run, training
 from synthetic import make_run
 
-from tasks.files import digest_of, read_json, write_json
-from tasks.report.history import COLUMNS, run_history, update_history, write_history
-
-
-def write_results(path: Path, results: dict[str, Any]) -> None:
-    """Write changed results with their new digest, as `compare` would."""
-    content = {key: value for key, value in results.items() if key != "digest"}
-    write_json(path, {**content, "digest": digest_of(content)})
+from tasks.files import read_json, write_json
+from tasks.report.history import COLUMNS, rows_of, run_history, update_history
+from tasks.results.enums import OnsetStatus
+from tasks.results.file import RESULTS, read_results, write_results
+from tasks.results.run import SCHEMA_VERSION
 
 
 def test_one_line_per_run_model_and_seed(tmp_path: Path) -> None:
     """Oldest run first; each line has accuracy with its interval, onset and seconds as in results.json."""
-    run = make_run(tmp_path, models=("dense", "cnn"), seeds=(0, 1), test_images=100, name="20260102-b")
+    folder = make_run(tmp_path, models=("dense", "cnn"), seeds=(0, 1), test_images=100, name="20260102-b")
     make_run(tmp_path, models=("dense",), test_images=100, name="20260101-a")
     history = run_history(tmp_path)
     assert list(zip(history["run"], history["model"], history["seed"], strict=True)) == [
@@ -30,11 +27,11 @@ def test_one_line_per_run_model_and_seed(tmp_path: Path) -> None:
         ("20260102-b", "cnn", 0),
         ("20260102-b", "cnn", 1),
     ]
-    training = read_json(run / "results.json")["models"]["dense"]["trainings"][1]
+    trained = read_results(folder).models["dense"].finished[1]
     line = history.iloc[2]
-    assert line["accuracy"] == training["test"]["accuracy"]
-    assert [line["accuracy_low"], line["accuracy_high"]] == training["test"]["accuracy_ci95"]
-    assert (line["onset"], line["seconds"]) == (training["onset"]["epoch"], training["seconds"])
+    assert line["accuracy"] == trained.test.accuracy
+    assert (line["accuracy_low"], line["accuracy_high"]) == trained.test.accuracy_ci95
+    assert (line["onset"], line["seconds"]) == (trained.onset.epoch, trained.seconds)
 
 
 def test_a_failed_training_has_a_line_without_numbers(tmp_path: Path) -> None:
@@ -45,13 +42,13 @@ def test_a_failed_training_has_a_line_without_numbers(tmp_path: Path) -> None:
     assert pd.isna(line["accuracy"])
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"models": 3}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", f'{{"schema_version": {SCHEMA_VERSION}}}'])
 def test_a_damaged_run_is_left_out_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, content: str
 ) -> None:
     """The other runs are listed, and the warning names the file."""
     make_run(tmp_path, models=("dense",), test_images=100)
-    damaged = tmp_path / "runs" / "20260105-damaged" / "results.json"
+    damaged = tmp_path / "runs" / "20260105-damaged" / RESULTS
     damaged.parent.mkdir()
     damaged.write_text(content)
     with caplog.at_level(logging.WARNING):
@@ -62,25 +59,34 @@ def test_a_damaged_run_is_left_out_with_a_warning(
 
 def test_an_altered_run_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """One digit that changed on the disk is enough."""
-    path = make_run(tmp_path, models=("dense",), test_images=100) / "results.json"
-    results = read_json(path)
-    results["models"]["dense"]["trainings"][0]["test"]["accuracy"] = 0.999
-    write_json(path, results)
+    path = make_run(tmp_path, models=("dense",), test_images=100) / RESULTS
+    content = read_json(path)
+    content["models"]["dense"]["trainings"][0]["test"]["accuracy"] = 0.999
+    write_json(path, content)
     with caplog.at_level(logging.WARNING):
         assert len(run_history(tmp_path)) == 0
     assert "own digest" in caplog.text
 
 
-def test_degrading_is_no_onset(tmp_path: Path) -> None:
+def test_runs_of_other_versions_are_one_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Years of old runs do not fill the log: they are counted, and the reason is given once."""
+    for number in range(3):
+        path = tmp_path / "runs" / f"2025010{number}-old" / RESULTS
+        path.parent.mkdir(parents=True)
+        path.write_text('{"schema_version": 1}')
+    with caplog.at_level(logging.WARNING):
+        assert len(run_history(tmp_path)) == 0
+    (record,) = caplog.records
+    assert "3 runs of other versions" in record.getMessage()
+    assert f"schema version 1, and this version of the program reads {SCHEMA_VERSION}" in record.getMessage()
+
+
+def test_degrading_is_no_onset() -> None:
     """The epoch from which a training fails altogether is not in the column of onsets."""
-    path = make_run(tmp_path, models=("dense",), test_images=100) / "results.json"
-    results = read_json(path)
-    onset = results["models"]["dense"]["trainings"][0]["onset"]
-    onset |= {"status": "degrading", "epoch": 9, "interval": [8, 10]}
-    write_results(path, results)
-    line = run_history(tmp_path).iloc[0]
+    model = network(training(onset=onset(OnsetStatus.DEGRADING, 9)))
+    (line,) = rows_of("run", run({"cnn": model}))
     assert line["onset_status"] == "degrading"
-    assert line[["onset", "onset_first", "onset_last"]].isna().all()
+    assert [line[column] for column in ("onset", "onset_first", "onset_last")] == [None] * 3
 
 
 def test_without_runs_the_history_is_empty(tmp_path: Path) -> None:
@@ -90,11 +96,11 @@ def test_without_runs_the_history_is_empty(tmp_path: Path) -> None:
 
 
 def test_the_csv_is_read_back(tmp_path: Path) -> None:
-    """history.csv lies in the artifacts folder and holds the same lines to six digits."""
-    make_run(tmp_path, test_images=100)
-    path = write_history(tmp_path)
-    assert path == tmp_path / "history.csv"
-    written, history = pd.read_csv(path), run_history(tmp_path)
+    """history.csv lies in the artifacts folder and holds the same lines to six digits, the trend beside it."""
+    folder = make_run(tmp_path, test_images=100)
+    path = update_history(folder, read_results(folder))
+    assert path.read_bytes().startswith(b"\x89PNG")
+    written, history = pd.read_csv(tmp_path / "history.csv"), run_history(tmp_path)
     assert list(written.columns) == list(COLUMNS)
     assert written["accuracy_low"].tolist() == pytest.approx(history["accuracy_low"].tolist(), rel=1e-5)
 
@@ -111,12 +117,13 @@ def test_the_trend_shows_the_runs_of_one_deployment(tmp_path: Path, monkeypatch:
     made = {"1-a": None, "2-b": "nightly", "3-c": "nightly", "4-d": "every minute"}
     results = {}
     for name, deployment in made.items():
-        path = make_run(tmp_path, models=("dense",), test_images=100, name=name) / "results.json"
-        results[name] = read_json(path)
-        results[name]["provenance"]["deployment"] = deployment
-        write_results(path, results[name])
-    results["3-c"]["dataset"]["digest"] = "other data"
-    write_results(tmp_path / "runs" / "3-c" / "results.json", results["3-c"])
+        folder = make_run(tmp_path, models=("dense",), test_images=100, name=name)
+        invented = read_results(folder)
+        provenance = invented.provenance.model_copy(update={"deployment": deployment})
+        digest = "other data" if name == "3-c" else invented.dataset.digest
+        dataset = invented.dataset.model_copy(update={"digest": digest})
+        results[name] = invented.model_copy(update={"provenance": provenance, "dataset": dataset})
+        write_results(folder, results[name])
     pictures = [update_history(tmp_path / "runs" / name, results[name]).name for name in made]
     assert pictures == [
         "trend-scripts.png",
@@ -126,11 +133,3 @@ def test_the_trend_shows_the_runs_of_one_deployment(tmp_path: Path, monkeypatch:
     ]
     assert [list(rows["run"]) for rows in drawn] == [["1-a"], ["2-b"], ["3-c"], ["4-d"]]
     assert list(pd.read_csv(tmp_path / "history.csv")["run"]) == list(made)
-
-
-def test_a_run_updates_history_and_trend(tmp_path: Path) -> None:
-    """Both files lie in the artifacts folder."""
-    run = make_run(tmp_path, models=("dense",), test_images=100)
-    path = update_history(run, read_json(run / "results.json"))
-    assert path.read_bytes().startswith(b"\x89PNG")
-    assert (tmp_path / "history.csv").is_file()

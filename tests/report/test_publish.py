@@ -1,45 +1,45 @@
 """The artifacts of a run in Prefect, created with a stand-in for Prefect's API."""
 
-import copy
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from hand_made import gate, network, on_test, run, training
 from prefect.logging import disable_run_logger
 from synthetic import make_run
 
-from tasks.files import read_json
+from tasks.comparison.compare import Limits
 from tasks.report import publish as publish_module
 from tasks.report.history import update_history
-from tasks.report.publish import gate_rows, gates_in_short, publish, result_rows
+from tasks.report.publish import gate_rows, publish, result_rows
 from tasks.report.write import write_report
-
-Results = dict[str, Any]
-FLOOR = {"min_test_accuracy": {"dense": 0.5, "cnn": 0.999}}
+from tasks.results.enums import GateOutcome, GateReason
+from tasks.results.file import read_results
+from tasks.results.run import Results
+from tasks.results.training import FailedTraining
 
 
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run with a gate that failed and one that held, after an earlier run."""
+    """A run with a gate, after an earlier run."""
     folder = tmp_path_factory.mktemp("artifacts")
-    first = make_run(folder, models=("dense", "cnn"), test_images=500, name="20260101T000000Z-first")
-    run = make_run(
+    make_run(folder, models=("dense", "cnn"), test_images=500, name="20260101T000000Z-first")
+    folder = make_run(
         folder,
         models=("dense", "cnn"),
         test_images=500,
         name="20260102T000000Z-second",
-        gates=FLOOR,
-        previous=first,
+        limits=Limits(min_test_accuracy={"dense": 0.5, "cnn": 0.999}),
     )
-    write_report(run)
-    return run
+    write_report(folder, read_results(folder))
+    return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def results(run_folder: Path) -> Results:
-    """Its results, to be changed at will."""
-    return copy.deepcopy(read_json(run_folder / "results.json"))
+    """Its results."""
+    return read_results(run_folder)
 
 
 @pytest.fixture
@@ -70,23 +70,26 @@ def test_nothing_to_compare_and_no_gate(
     run_folder: Path, results: Results, made: dict[str, dict[str, Any]]
 ) -> None:
     """The first run without gates has neither the comparison nor the gates."""
-    results.update(gates=[], previous_run=None)
-    publish(run_folder, results, update_history(run_folder, results))
+    first = results.model_copy(update={"gates": [], "previous_run": None})
+    publish(run_folder, first, update_history(run_folder, first))
     assert list(made) == ["mnist-report", "mnist-results", "mnist-history"]
 
 
-def test_a_failed_gate_comes_first(results: Results) -> None:
-    """The table starts with the gate that failed, says by how much, and its description counts."""
-    first, second = gate_rows(results)
-    assert (first["network"], first["passed"], second["network"], second["passed"]) == (
-        "cnn",
-        "NO",
-        "dense",
-        "yes",
-    )
-    assert first["limit"] == 0.999
-    assert "is below the 99.9" in first["message"]
-    assert gates_in_short(results) == "1 of 2 gates failed"
+def test_a_failed_gate_comes_first() -> None:
+    """The table starts with the gates that did not hold; one that was not judged did not pass."""
+    gates = [
+        gate(outcome=GateOutcome.HELD, observed=0.98),
+        gate(outcome=GateOutcome.NOT_JUDGED, reason=GateReason.NOT_IN_THIS_RUN, model="dense"),
+        gate(outcome=GateOutcome.NOT_HELD, observed=0.98, limit=0.999),
+    ]
+    rows = gate_rows(run({"cnn": network()}, gates=gates))
+    assert [(row["passed"], row["network"]) for row in rows] == [
+        ("NO", "cnn"),
+        ("not judged", "dense"),
+        ("yes", "cnn"),
+    ]
+    assert (rows[0]["limit"], rows[0]["observed"]) == (0.999, 0.98)
+    assert "is below the 99.90 % required" in str(rows[0]["message"])
 
 
 def test_failing_upload_is_a_warning(
@@ -102,19 +105,22 @@ def test_failing_upload_is_a_warning(
         publish(run_folder, results, update_history(run_folder, results))
 
 
-def test_failed_training_in_table(results: Results) -> None:
-    """In Prefect's table a failed training has a row that says so."""
-    results["models"]["cnn"]["trainings"] = [{"seed": 3, "origin": None, "error": "x", "test": None}]
-    row = result_rows(results)[1]
-    assert (row["network"], row["seed"], row["test accuracy"], row["onset"]) == ("cnn", 3, None, "failed")
+def test_failed_training_in_table() -> None:
+    """In Prefect's table a failed training has a row that says so, with all columns."""
+    failed = FailedTraining(seed=3, error="killed")
+    first, second = result_rows(run({"cnn": network(training(0), failed)}))
+    assert list(first) == list(second)
+    assert (second["network"], second["seed"], second["test accuracy"], second["onset"]) == (
+        "cnn",
+        3,
+        None,
+        "failed",
+    )
 
 
-def test_numbers_for_reading(results: Results) -> None:
+def test_numbers_for_reading() -> None:
     """The table has the digits that a person reads; a loss that is not there stays away."""
-    training = results["models"]["dense"]["trainings"][0]
-    training["test"].update(accuracy=29 / 30, nll=0.15515643060193215)
-    training["seconds"] = 23.141592
-    row = result_rows(results)[0]
-    assert (row["test accuracy"], row["test NLL"], row["seconds"]) == (0.9667, 0.1552, 23.1)
-    training["test"]["nll"] = None
-    assert result_rows(results)[0]["test NLL"] is None
+    measured, diverged = on_test(29 / 30, nll=0.15515643060193215), on_test(nll=None)
+    first, second = result_rows(run({"cnn": network(training(0, test=measured), training(1, test=diverged))}))
+    assert (first["test accuracy"], first["test NLL"], first["seconds"]) == (0.9667, 0.1552, 23.1)
+    assert second["test NLL"] is None
