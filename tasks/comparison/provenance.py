@@ -83,9 +83,7 @@ def dataset_section(run_folder: Path, prepared: PreparedData, pixel_scaling: str
     dataset = prepared.dataset
     return Dataset(
         name=dataset.name,
-        path=str(
-            Path(dataset.path).relative_to(Artifacts.of_run(run_folder).root)
-        ),  # it lies in artifacts/data
+        path=str(Path(dataset.path).relative_to(Artifacts.of(run_folder).root)),  # it lies in artifacts/data
         digest=dataset.digest,
         source=dataset.source,
         is_mnist=dataset.is_mnist,

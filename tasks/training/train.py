@@ -120,7 +120,7 @@ def keep_specification(folder: Path, specification: Specification, report: Progr
             with contextlib.suppress(ValueError, RecursionError):
                 if files.read_json(path) == specification.to_json():
                     return
-            kept = set_aside(path, Artifacts.of_training(folder).damaged)
+            kept = set_aside(path, Artifacts.of(folder).damaged)
             report.warn(f"{folder.name}/spec.json is damaged; it is kept as {kept}. It is made again.")
         files.write_json(path, specification.to_json())
 
