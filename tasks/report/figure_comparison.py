@@ -1,5 +1,6 @@
 """comparison.png: how good the networks are, where each starts to overfit, and the curves that show it."""
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -53,9 +54,8 @@ def accuracy_label(name: str, model: ModelResult) -> str:
 
 def onset_label(model: ModelResult) -> str:
     """Return a row's label: the onset with its interval, or in a few words why there is none."""
-    if model.aggregate is None:
-        return "no result"
-    return plain(network_onset_cell(model).replace(" to ", "\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}"), 22)
+    cell = network_onset_cell(model) if model.aggregate else "no result"
+    return "\n".join(plain(part, 30) for part in re.split("[,;] ", cell))
 
 
 def draw_accuracies(axes: Axes, models: Models, labels: list[str]) -> None:

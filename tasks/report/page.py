@@ -1,7 +1,8 @@
 """The facts of a run to report.md. What stands where is to be seen in the templates.
 
 Every expression of a Markdown template is escaped when it is put out, and None becomes a dash; what is Markdown
-already (code, rows of tables, pictures) is not. In HTML templates Jinja's own escaping is on.
+already (code, rows of tables, pictures) is not. Blanks at the ends of an expression are lost: they stand outside.
+In HTML templates Jinja's own escaping is on.
 """
 
 import functools

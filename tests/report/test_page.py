@@ -234,6 +234,7 @@ def test_several_seeds(tmp_path: Path) -> None:
     )
     assert re.search(r"\| overfitting onset \| 3 of 3 seeds, median epoch \d+", markdown)
     assert len(re.findall(r"^\| regularized_cnn \| [012] \|", markdown, flags=re.MULTILINE)) == 3
+    assert "\n*The 12 most confident mistakes of seed 0 on the test images.*\n" in markdown
     assert "**Seeds.**" in markdown
     levels = [f"{100 * (pair.level or 0):.4g} %" for pair in several.comparisons]
     assert re.findall(r"^\| \w+ \| \w+ \| 3 \| .+? \| ([\d.]+ %) \|", markdown, flags=re.MULTILINE) == levels
