@@ -15,13 +15,17 @@ MACHINE_ERRORS = {
 }
 
 
-class UserError(Exception):
+class PlainError(Exception):
+    """An error whose message says all that a person wants to know."""
+
+
+class UserError(PlainError):
     """A mistake the user can mend: its message says what happened, what was expected and what to do."""
 
 
 def explain(error: BaseException) -> str:
     """Return one line for a person: what happened and, where the machine is the cause, what to do."""
-    if isinstance(error, UserError):
+    if isinstance(error, PlainError):
         return str(error)
     if isinstance(error, OSError) and error.errno in MACHINE_ERRORS:
         where = f" at {error.filename}" if error.filename else ""

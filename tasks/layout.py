@@ -22,8 +22,8 @@ class Artifacts:
     root: Path
 
     @classmethod
-    def of_run(cls, folder: Path) -> "Artifacts":
-        """The artifacts folder in which the folder of a run lies; `folder` may be a link such as `latest`."""
+    def of(cls, folder: Path) -> "Artifacts":
+        """The artifacts folder in which a run or a training lies; `folder` may be a link such as `latest`."""
         return cls(folder.resolve().parent.parent)
 
     @property
@@ -124,7 +124,7 @@ def new_folder(parent: Path, name: str) -> Path:
 
 def point_latest_at(run_folder: Path, warn: Callable[[str], None]) -> None:
     """Let `artifacts/latest` lead to this run; `warn` if it cannot, for the run itself is well."""
-    artifacts = Artifacts.of_run(run_folder)
+    artifacts = Artifacts.of(run_folder)
     latest = artifacts.latest
     temporary = artifacts.root / f"{TEMPORARY_PREFIX}latest{TEMPORARY_SUFFIX}"
     try:

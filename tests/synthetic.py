@@ -12,7 +12,7 @@ from tasks.comparison.provenance import dataset_section
 from tasks.data.download import VerifiedDataset
 from tasks.data.prepare import PreparedData
 from tasks.evaluation.evaluate import evaluate
-from tasks.files import write_json, write_text
+from tasks.files import write_json
 from tasks.results.enums import Origin, Step
 from tasks.results.run import Failure, Plan, Provenance
 from tasks.training.train import Training
@@ -205,7 +205,6 @@ def make_training(
     training_folder.mkdir(parents=True, exist_ok=True)
     np.savez(training_folder / "predictions.npz", **predictions)
     summary = f'Model: "{model}"\n  (layers of an invented network)\n Total params: {parameters:,}\n'
-    write_text(training_folder / "summary.txt", summary)
     epoch_seconds = generator.normal(5, 0.2, epochs).round(3).tolist()
     record = {
         "epochs": epochs,

@@ -105,5 +105,5 @@ def test_artifacts_of_a_run(tmp_path: Path) -> None:
     """The artifacts folder of a run is found from its folder and from the link to it."""
     folder = layout.start_run(tmp_path, "run", NOON)
     layout.point_latest_at(folder, pytest.fail)
-    assert layout.Artifacts.of_run(folder) == layout.Artifacts.of_run(tmp_path / "latest")
-    assert layout.Artifacts.of_run(folder).root == tmp_path.resolve()
+    assert layout.Artifacts.of(folder) == layout.Artifacts.of(tmp_path / "latest")
+    assert layout.Artifacts.of(folder).root == tmp_path.resolve()

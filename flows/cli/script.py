@@ -15,15 +15,14 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.cli.temporary_server import start_temporary_server, wait_until_healthy
 from tasks.command_line import RUN_FAILED, run_command
-from tasks.errors import UserError, explain
-from tasks.training.process import TrainingFailedError
+from tasks.errors import PlainError, UserError, explain
 from tasks.training.progress import console_handlers
 
 
 def is_for_a_person(record: logging.LogRecord) -> bool:
     """Let what a person can mend be one line in the terminal; the UI keeps the traceback."""
     error = record.exc_info[1] if record.exc_info else None
-    if isinstance(error, UserError | TrainingFailedError | OSError):
+    if isinstance(error, PlainError | OSError):
         record.msg, record.args, record.exc_info, record.exc_text = explain(error), (), None, None
     return not record.getMessage().startswith("View at http")  # a temporary server has no UI
 

@@ -47,7 +47,7 @@ def find_previous(run_folder: Path, deployment: str | None, dataset_digest: str)
 
     Results that are damaged, or of another version, are passed over with a warning.
     """
-    for path in sorted(Artifacts.of_run(run_folder).runs.glob(f"*/{RESULTS}"), reverse=True):
+    for path in sorted(Artifacts.of(run_folder).runs.glob(f"*/{RESULTS}"), reverse=True):
         if path.parent.name == run_folder.name:
             continue
         try:

@@ -20,6 +20,7 @@ from tasks.files import atomic_write
 from tasks.layout import PROJECT, Artifacts
 from tasks.results.enums import Step
 from tasks.results.run import Dataset, Failure, Plan, Provenance
+from tasks.training.process import TrainingFailedError
 from tasks.training.runner import THREADS, trainings_at_a_time
 from tasks.training.specification import Specification
 
@@ -82,9 +83,7 @@ def dataset_section(run_folder: Path, prepared: PreparedData, pixel_scaling: str
     dataset = prepared.dataset
     return Dataset(
         name=dataset.name,
-        path=str(
-            Path(dataset.path).relative_to(Artifacts.of_run(run_folder).root)
-        ),  # it lies in artifacts/data
+        path=str(Path(dataset.path).relative_to(Artifacts.of(run_folder).root)),  # it lies in artifacts/data
         digest=dataset.digest,
         source=dataset.source,
         is_mnist=dataset.is_mnist,
@@ -129,7 +128,8 @@ def failures(
         for step, future in ((Step.TRAIN, training), (Step.EVALUATE, evaluation)):
             if error := error_of(future):
                 model, seed = specification.model, specification.seed
-                found.append(Failure(task=step, model=model, seed=seed, error=explain(error)))
+                reason = error.reason if isinstance(error, TrainingFailedError) else explain(error)
+                found.append(Failure(task=step, model=model, seed=seed, error=reason))
                 break  # an evaluation fails with its training
     return found
 

@@ -138,7 +138,7 @@ def evaluate(training: Training, prepared: PreparedData, run_folder: str) -> Eva
         training,
         fitted,
         predictions,
-        folder=os.path.relpath(folder, Artifacts.of_run(Path(run_folder)).root),
+        folder=os.path.relpath(folder, Artifacts.of(Path(run_folder)).root),
         validation_labels=validation_labels,
         test_labels=test_labels,
         train_count=prepared.counts["train"],

@@ -82,7 +82,7 @@ def networks_of(run_folder: Path) -> list[Asked]:
 
 def kept_networks(results: Results, run_folder: Path) -> list[Asked]:
     """Return the networks of which a sound training is kept. Raises UserError if there is none."""
-    artifacts = Artifacts.of_run(run_folder).root
+    artifacts = Artifacts.of(run_folder).root
     networks = []
     for name, model in results.models.items():
         kept = [each for each in model.sound if (artifacts / each.folder / "training.json").is_file()]

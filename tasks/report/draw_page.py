@@ -117,7 +117,7 @@ def write_draw_page(run_folder: Path, results: Results) -> None:
     A training that is damaged, which the next run mends, is left out, and so is a network with a layer that the
     page cannot compute.
     """
-    artifacts, networks = Artifacts.of_run(run_folder).root, []
+    artifacts, networks = Artifacts.of(run_folder).root, []
     scale = 1 / 255 if results.dataset.pixel_scaling == "unit" else 1
     for name, model in results.models.items():
         for training in model.sound[:1]:

@@ -74,7 +74,7 @@ def update_history(run_folder: Path, results: Results) -> Path:
     Like this one are the runs of the same deployment ("scripts" for those without one) on the same data set:
     a nightly run among trials on other data would be no trend.
     """
-    artifacts = Artifacts.of_run(run_folder).root
+    artifacts = Artifacts.of(run_folder).root
     deployment = results.provenance.deployment or "scripts"
     with lock(run_folder.parent):  # runs may end at once, and the last one must write down all of them
         history = run_history(artifacts)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks import files, sealed
+from tasks.layout import Artifacts
 
 
 @dataclass
@@ -61,5 +62,5 @@ def set_aside(path: Path, reason: str, say: Callable[..., None]) -> None:
     """Move a damaged file, if it is not just missing, out of the store, and say so."""
     kept = ""
     if path.exists():
-        kept = f"; it is kept as {sealed.set_aside(path, path.parent.parent.parent / 'damaged')}"
+        kept = f"; it is kept as {sealed.set_aside(path, Artifacts.of(path.parent).damaged)}"
     say("warning", message=f"{path.parent.name}/{path.name} {reason}{kept}. It is made again.")

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tasks.errors import PlainError
 from tasks.layout import PROJECT
 
 SECONDS_TO_END = 5  # after that SIGKILL follows SIGTERM
 STOPPED = "stopped with the run; finished epochs are kept, the next run goes on from there"
 
 
-class TrainingFailedError(Exception):
+class TrainingFailedError(PlainError):
     """The training of `model` with `seed` ended without a result; `reason` says why and where its log is."""
 
     def __init__(self, model: str, seed: int, reason: str) -> None:

@@ -17,6 +17,7 @@ from prefect.states import Completed
 
 from tasks import files
 from tasks.data.prepare import PreparedData
+from tasks.layout import Artifacts
 from tasks.results.enums import Origin
 from tasks.sealed import DamagedError, read_record, set_aside
 from tasks.training.process import (
@@ -119,7 +120,7 @@ def keep_specification(folder: Path, specification: Specification, report: Progr
             with contextlib.suppress(ValueError, RecursionError):
                 if files.read_json(path) == specification.to_json():
                     return
-            kept = set_aside(path, folder.parent.parent / "damaged")
+            kept = set_aside(path, Artifacts.of(folder).damaged)
             report.warn(f"{folder.name}/spec.json is damaged; it is kept as {kept}. It is made again.")
         files.write_json(path, specification.to_json())
 
