@@ -190,7 +190,7 @@ def keep_house(artifacts: Artifacts, prune: bool) -> None:
         print(f"Left, not made by this program: {path.relative_to(artifacts.root)}")
     done = "Removed" if prune else "--prune removes"
     print(f"{done} {len(sizes)} of {len(everything)}, {sum(sizes.values()) / 1e6:.1f} MB.")
-    if damaged := list(artifacts.root.glob("damaged/*")):
+    if damaged := list(artifacts.damaged.glob("*")):
         print(f"{len(damaged)} damaged files were set aside in {damaged[0].parent}.")
 
 

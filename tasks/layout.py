@@ -42,6 +42,10 @@ class Artifacts:
     def latest(self) -> Path:
         return self.root / "latest"  # a link to the newest run
 
+    @property
+    def damaged(self) -> Path:
+        return self.root / "damaged"  # files that were set aside
+
     def claim(self) -> None:
         """Make the folder, or make sure that it is this program's own, and mark it so.
 
