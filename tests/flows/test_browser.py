@@ -5,39 +5,25 @@ MNIST_PIPELINE_SCREENSHOTS=docs/images keeps what was seen.
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect_server import DEADLINE, Operation, trainings, until
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+from chromium import MILLISECONDS, headless_browser, in_chromium, sync_api
+from prefect_server import Operation, trainings, until
 
 pytest_plugins = ["prefect_server"]
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium package"),
-]
-QUIET = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-MILLISECONDS = DEADLINE * 1000 / 5
+pytestmark = [pytest.mark.browser, pytest.mark.slow, in_chromium]
 
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Any]:
     """A page of headless Chromium."""
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET), timeout=MILLISECONDS)
+    with headless_browser() as browser:
         page = browser.new_page(viewport={"width": 1200, "height": 900})
         page.set_default_timeout(MILLISECONDS)
         yield page
-        browser.close()
 
 
 def keep(page: Any, name: str) -> None:

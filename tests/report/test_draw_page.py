@@ -7,16 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chromium import MILLISECONDS, headless_browser, in_chromium
 from pipeline_runs import Run
-from test_browser import CHROMIUM, MILLISECONDS, QUIET
 
 from tasks.recognition.handwriting import mnist_form
 from tasks.report.draw_page import page_layers, read_network
 from tasks.report.write import write_report
 from tasks.results.file import read_results
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-in_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium package")
 MODELS = ("dense", "cnn", "regularized_cnn", "challenger")
 # Strokes as fractions of the canvas: a seven and a one.
 SEVEN = [[(0.25, 0.2), (0.75, 0.2), (0.45, 0.85)]]
@@ -72,10 +70,8 @@ def test_left_out_where_trainings_are_gone(run_folder: Path, tmp_path: Path) -> 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Headless Chromium."""
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET), timeout=MILLISECONDS)
+    with headless_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
