@@ -24,20 +24,8 @@ NUMBERS = (
     *("onset", "onset_first", "onset_last", "epochs", "seconds"),
 )
 COLUMNS = (
-    *(
-        "run",
-        "date",
-        "status",
-        "deployment",
-        "commit",
-        "dataset",
-        "dataset_digest",
-        "parameters",
-        "model",
-        "seed",
-    ),
-    *NUMBERS,
-    *("precision", "origin", "error", "onset_status"),
+    *("run", "date", "status", "deployment", "commit", "dataset", "dataset_digest", "parameters"),
+    *("model", "seed", *NUMBERS, "precision", "origin", "error", "onset_status"),
 )
 Row = dict[str, str | int | float | None]
 
@@ -61,9 +49,7 @@ def run_history(artifacts: Path) -> pd.DataFrame:
             LOGGER.warning("Left out of the history: %s", error)
     if of_other_versions:
         others = counted(len(of_other_versions), "run")
-        LOGGER.warning(
-            "Left out of the history: %s of other versions; the first: %s", others, of_other_versions[0]
-        )
+        LOGGER.warning("Left out of the history: %s of other versions: %s", others, of_other_versions[0])
     history = pd.DataFrame(rows, columns=list(COLUMNS))
     return history.astype({**dict.fromkeys(NUMBERS, "float64"), "seed": "int64"})
 

@@ -50,7 +50,12 @@ def publish(run_folder: Path, results: Results, trend: Path) -> None:
             )
         create_markdown_artifact(
             key="mnist-history",
-            markdown=history_markdown(trend),
+            markdown=paragraphs(
+                "# The runs so far",
+                picture("Test accuracy and overfitting onset over the runs", data_uri(trend)),
+                "Runs of this deployment on the same data set. Every run, training by training: "
+                f"{code(trend.with_name('history.csv'))}.",
+            ),
             description="Test accuracy and overfitting onset over the runs",
         )
 
@@ -103,13 +108,3 @@ def gate_rows(results: Results) -> list[Row]:
         }
         for gate in sorted(results.gates, key=lambda gate: list(PASSED).index(gate.outcome))
     ]
-
-
-def history_markdown(trend: Path) -> str:
-    """Return the trend picture, and where all numbers are."""
-    return paragraphs(
-        "# The runs so far",
-        picture("Test accuracy and overfitting onset over the runs", data_uri(trend)),
-        f"Runs of this deployment on the same data set. Every run, training by training: "
-        f"{code(trend.with_name('history.csv'))}.",
-    )

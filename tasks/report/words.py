@@ -37,9 +37,8 @@ def verdict(pair: Pair) -> str:
         lead, worse = points(abs(pair.difference)), pair.other(pair.better)
         if seeds == 1:
             return f"{pair.better} is better than {worse} by {lead} points ({limits}) in these trainings"
-        return (
-            f"{pair.better} is the better network, {lead} points above {worse} ({limits} over {seeds} seeds)"
-        )
+        size = f"{lead} points above {worse} ({limits} over {seeds} seeds)"
+        return f"{pair.better} is the better network, {size}"
     difference = f"{minus}: {points(pair.difference)} points, {span(pair.interval)}"
     if seeds > 1:
         return f"tied: {seeds} seeds cannot tell the networks apart ({difference})"
@@ -98,9 +97,8 @@ def gates_in_short(gates: Sequence[Gate]) -> str:
     """Return how many gates held: "1 of 3 gates held, 1 not judged"."""
     outcomes = [gate.outcome for gate in gates]
     held, not_judged = outcomes.count(GateOutcome.HELD), outcomes.count(GateOutcome.NOT_JUDGED)
-    return f"{held} of {counted(len(gates), 'gate')} held" + (
-        f", {not_judged} not judged" if not_judged else ""
-    )
+    rest = f", {not_judged} not judged" if not_judged else ""
+    return f"{held} of {counted(len(gates), 'gate')} held{rest}"
 
 
 def gates_not_held(results: Results) -> list[str]:
@@ -122,7 +120,9 @@ def gate_in_words(gate: Gate, results: Results) -> str:
     if previous is None:
         return f"{gate.model}: no previous run"
     if gate.observed is None or gate.interval is None:
-        why = cannot_be_read(previous) or f"{previous.run} has none of its trainings"
+        why = (
+            why_not_compared(previous) if previous.unreadable else f"{previous.run} has none of its trainings"
+        )
         return f"{gate.model}: not comparable with the previous run: {why}"
     words = f"allowed: {points(gate.limit)}"
     if gate.observed > gate.limit:
@@ -132,19 +132,6 @@ def gate_in_words(gate: Gate, results: Results) -> str:
         f"{gate.model}: accuracy {'fell' if gate.observed > 0 else 'did not fall'} since {previous.run} "
         f"(drop {points(gate.observed)} points, {span(gate.interval)}, {counted(gate.seeds, 'seed')}), {words}"
     )
-
-
-def cannot_be_read(previous: PreviousRun) -> str:
-    """Return which trainings of the run before cannot be compared, nothing if all can."""
-    return f"its predictions cannot be read: {', '.join(previous.unreadable)}" if previous.unreadable else ""
-
-
-def not_compared(previous: PreviousRun) -> str:
-    """Return which trainings were not compared with the run before, and why; nothing if all were."""
-    why = cannot_be_read(previous)
-    if not previous.trainings:
-        return f"No training was compared: {why or 'it has no model and seed in common with this run'}."
-    return f"Not all trainings were compared: {why}." if why else ""
 
 
 def change(line: AgainstPrevious) -> str:
@@ -158,13 +145,11 @@ def change(line: AgainstPrevious) -> str:
     }[line.change]
 
 
-def changed_since(previous: PreviousRun) -> str:
-    """Return which parameters and versions are not those of the run before."""
-    changed = [
-        f"{difference.name}: {difference.before} -> {difference.now}"
-        for difference in [*previous.parameters_changed, *previous.versions_changed]
-    ]
-    return f"Changed since: {'; '.join(changed)}." if changed else "Parameters and versions are the same."
+def why_not_compared(previous: PreviousRun) -> str:
+    """Return why some or all trainings were not compared with the run before; nothing if all were."""
+    if previous.unreadable:
+        return f"its predictions cannot be read: {', '.join(previous.unreadable)}"
+    return "" if previous.trainings else "it has no model and seed in common with this run"
 
 
 def unlike_the_tutorial(results: Results) -> list[str]:

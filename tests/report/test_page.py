@@ -1,8 +1,6 @@
 """The report: its parts, its links, and that nothing a run may hold breaks it or gets out of its place."""
 
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -11,17 +9,14 @@ import pytest
 from hand_made import DATASET, PROVENANCE, failure, gate, network, previous, run, training
 from synthetic import make_run
 
-from tasks.layout import PROJECT
 from tasks.markdown import escape, sentence
-from tasks.report.cells import duration, gap, p_value
 from tasks.report.html import html_page
 from tasks.report.page import report_markdown
 from tasks.report.summary import summary
 from tasks.report.write import write_report
-from tasks.results.enums import GateOutcome, GateReason, Status
-from tasks.results.file import RESULTS, read_results
+from tasks.results.enums import GateOutcome, GateReason
+from tasks.results.file import read_results
 from tasks.results.run import Results
-from tasks.results.training import FailedTraining, Measures
 
 HEADINGS = [
     "## How the run ended",
@@ -37,6 +32,8 @@ HEADINGS = [
     "## How to read this",
     "## Reproducing this run",
 ]
+
+
 ATTACK = "</pre><script>alert(1)</script> ``` | <img src=x onerror=alert(2)> [x](javascript:alert(3)) *b* $m$"
 
 
@@ -130,11 +127,6 @@ def test_pixels_of_first_zero(run_folder: Path) -> None:
     assert [len(line.split()) for line in grid] == [28] * 28
 
 
-def section(markdown: str, heading: str) -> str:
-    """Return the part of a report below a heading of the second level."""
-    return markdown.split(f"## {heading}\n")[1].split("\n## ")[0]
-
-
 @pytest.mark.parametrize(
     "case",
     [
@@ -161,37 +153,6 @@ def test_odd_runs(case: dict[str, Any], tmp_path: Path) -> None:
     assert not {"script", "b", "iframe"} & set(page.tags)
 
 
-def test_failures_are_not_hidden() -> None:
-    """Failures stand before any result, each with its network, seed and whole error text."""
-    models = {"dense": network(FailedTraining(seed=1, error="Killed.\nMore."), training(2)), "cnn": network()}
-    failures = [failure("dense", 1, "Killed.\nMore."), failure("cnn", 3, "No memory.", task="evaluate")]
-    before = section(
-        report_markdown(run(models, status=Status.FAILED, failures=failures)), "How the run ended"
-    )
-    assert before.startswith("\n**Failed** after 12 min 34 s: 2 of 3 trainings have results")
-    assert "**Failed: train dense (seed 1)**\n\n```text\nKilled.\nMore.\n```" in before
-    assert "**Failed: evaluate cnn (seed 3)**\n\n```text\nNo memory.\n```" in before
-
-
-def test_a_long_error_is_cut() -> None:
-    """Of an error text the last 3,000 characters are shown; the log has the rest."""
-    markdown = report_markdown(run({"cnn": network()}, failures=[failure(error="x" * 4_000)]))
-    assert f"```text\n…\n{'x' * 3_000}\n```" in markdown
-
-
-def test_gates_that_did_not_hold() -> None:
-    """A gate that did not hold is in bold; one that was not judged is not called held."""
-    gates = [
-        gate(outcome=GateOutcome.NOT_HELD, reason=GateReason.NO_RESULT),
-        gate(outcome=GateOutcome.NOT_JUDGED, reason=GateReason.NOT_IN_THIS_RUN, model="dense"),
-    ]
-    before = section(report_markdown(run({"cnn": network()}, gates=gates)), "How the run ended")
-    assert "results, 0 of 2 gates held, 1 not judged." in before
-    words = "cnn has no result to hold against the 97.00 % required"
-    assert f"| **not held** | min_test_accuracy | {words} |" in before
-    assert "| not judged | min_test_accuracy | dense was not part of this run |" in before
-
-
 def test_text_cannot_inject(tmp_path: Path) -> None:
     """Markup in errors, names, data and provenance is shown as text and never becomes HTML."""
     everywhere = {
@@ -214,106 +175,6 @@ def test_text_cannot_inject(tmp_path: Path) -> None:
     assert not {"script", "b", "iframe"} & set(page.tags)
     assert "onerror" not in page.attributes
     assert all(link.startswith("#") for link in page.links)
-
-
-def test_several_seeds(tmp_path: Path) -> None:
-    """With several seeds: mean, deviation and range; onsets counted; every training has its row."""
-    several = read_results(make_run(tmp_path, seeds=[0, 1, 2], test_images=200))
-    markdown = report_markdown(several)
-    assert "| seeds with results | 3 of 3 | 3 of 3 | 3 of 3 |" in markdown
-    spread = several.accuracy("dense")
-    assert (
-        f"| test accuracy | {100 * spread.mean:.2f} % ± {100 * (spread.standard_deviation or 0):.2f} |"
-        in markdown
-    )
-    assert re.search(r"\| overfitting onset \| 3 of 3 seeds, median epoch \d+", markdown)
-    assert len(re.findall(r"^\| regularized_cnn \| [012] \|", markdown, flags=re.MULTILINE)) == 3
-    assert re.search(r"\n\*The \d+ most confident mistakes of seed 0 on the test images\.\*\n", markdown)
-    assert "**Seeds.**" in markdown
-    levels = [f"{100 * (pair.level or 0):.4g} %" for pair in several.comparisons]
-    assert re.findall(r"^\| \w+ \| \w+ \| 3 \| .+? \| ([\d.]+ %) \|", markdown, flags=re.MULTILINE) == levels
-
-
-def test_previous_run(tmp_path: Path) -> None:
-    """A previous run gets a section of its own, with a row per training in common."""
-    make_run(tmp_path, models=["dense"], test_images=200, name="20260101T000000Z-before")
-    now = read_results(make_run(tmp_path, models=["dense"], test_images=200))
-    part = section(report_markdown(now), "Compared with the previous run")
-    assert "The run before is 20260101T000000Z-before. Parameters and versions are the same." in part
-    assert "- dense, seed 0: unchanged: the same test images are recognised." in part
-    assert len(re.findall(r"^\| dense \| 0 \|", part, flags=re.MULTILINE)) == 1
-
-
-def test_other_data_is_not_compared_with_the_tutorial() -> None:
-    """For data that are not MNIST neither the tutorial's figures nor MNIST's label errors are mentioned."""
-    data = DATASET.model_copy(update={"name": "fashion-mnist", "is_mnist": False})
-    markdown = report_markdown(run({"cnn": network()}, dataset=data))
-    assert markdown.startswith("# fashion-mnist: cnn\n")
-    assert "Beside the tutorial" not in markdown
-    assert "Northcutt" not in markdown
-
-
-def test_tutorial_says_why() -> None:
-    """Beside the tutorial's figures stand the reasons for which this run's differ."""
-    models = {"dense": network(epochs=5), "cnn": network(), "regularized_cnn": network(epochs=30)}
-    raw = DATASET.model_copy(update={"pixel_scaling": "none"})
-    part = section(report_markdown(run(models, dataset=raw)), "Beside the tutorial")
-    assert "| cnn | last validation accuracy | 98.65 % | 97.00 % (96.80 to 97.20) |" in part
-    assert "| cnn | last validation loss | 0.0942 | 0.1000 |" in part
-    assert "- This run was not the tutorial's programme: dense epochs 5, not 50.\n" in part
-    assert "trained on raw pixels 0..255" in part
-    assert "**What L2 and dropout cost.** With raw pixels" in part
-
-
-def report_again(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run `python -m tasks.report`."""
-    command = [sys.executable, "-m", "tasks.report", *map(str, arguments)]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60)
-
-
-def test_written_again_is_the_same(run_folder: Path) -> None:
-    """Making the report again gives the same text, byte for byte, and prints where it is."""
-    names = ("report.md", "report.html")
-    before = [(run_folder / name).read_bytes() for name in names]
-    done = report_again(run_folder)
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{run_folder / 'report.md'}\n", "")
-    assert [(run_folder / name).read_bytes() for name in names] == before
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["empty"], "holds no results.json"),
-        (["old"], "is of schema version 1, and this version of the program reads"),
-        ([], "requires an argument"),
-        (["--flag"], "--flag"),
-    ],
-)
-def test_bad_command_line(arguments: list[str], message: str, tmp_path: Path) -> None:
-    """What a person did wrong is said in one line, and the exit code is 2."""
-    (tmp_path / "old").mkdir()
-    (tmp_path / "old" / RESULTS).write_text('{"schema_version": 1}')
-    done = report_again(*(each if each.startswith("-") else tmp_path / each for each in arguments))
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert message in done.stderr
-
-
-def test_numbers_in_words() -> None:
-    """Durations and p-values are rounded for a reader."""
-    assert [duration(seconds) for seconds in (0.84, 95, 812.4, 7500)] == [
-        "0.8 s",
-        "95 s",
-        "13 min 32 s",
-        "2 h 5 min",
-    ]
-    assert [p_value(p) for p in (None, 0.00001, 0.0123, 0.5)] == [None, "< 0.0001", "0.012", "0.50"]
-
-
-def test_gap_by_newcombe() -> None:
-    """The interval of the gap joins the two shares' own intervals: 3-4-5 triangles, in points."""
-    train = Measures(n=100, correct=99, accuracy=0.99, accuracy_ci95=(0.96, 0.995), nll=None)
-    test = Measures(n=100, correct=90, accuracy=0.90, accuracy_ci95=(0.888, 0.94), nll=None)
-    assert gap(train, test) == "9.00 (4.00 to 10.30)"
 
 
 def test_missing_picture_is_described(tmp_path: Path) -> None:

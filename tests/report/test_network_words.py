@@ -1,0 +1,220 @@
+"""Facts about one network in, exact sentences out."""
+
+import pytest
+from hand_made import (
+    after_best,
+    mistake,
+    network,
+    on_test,
+    onset,
+    seeds_with,
+    training,
+)
+
+from tasks.report.network_words import (
+    accuracy,
+    accuracy_cell,
+    after_best_epoch,
+    confusion,
+    mistakes_shown,
+    network_onset_cell,
+    network_onset_sentence,
+    onset_cell,
+    onset_phrase,
+    onset_sentence,
+)
+from tasks.results.enums import (
+    AccuracyChange,
+    OnsetStatus,
+)
+from tasks.results.training import Onset
+
+
+def test_accuracy_of_one_training() -> None:
+    """It stands with its 95 % interval and the number of images."""
+    assert accuracy(network()) == "98.00 % (97.80 to 98.20) on 10,000 images"
+
+
+def test_accuracy_over_seeds() -> None:
+    """The mean stands with the number of seeds and their range; in a cell with the range alone."""
+    model = seeds_with([0.96, 0.98, 0.985])
+    assert accuracy(model) == "97.50 % (mean of 3 seeds, range 96.00 to 98.50)"
+    assert accuracy_cell(model) == "97.50 % (96.00 to 98.50)"
+
+
+def diverged(before: OnsetStatus, epoch: int | None = None) -> Onset:
+    """A training whose loss broke in epoch 13."""
+    return onset(OnsetStatus.DIVERGED, epoch, epochs=12, before_divergence=before)
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (
+            onset(OnsetStatus.OVERFITS, 8, severity=65.4),
+            "Overfits: the validation loss rises from epoch 8 (between 7 and 9). "
+            "It ends 65 % above its lowest level.",
+        ),
+        (
+            onset(OnsetStatus.OVERFITS, 8),
+            "Overfits: the validation loss rises from epoch 8 (between 7 and 9).",
+        ),
+        (
+            onset(OnsetStatus.DEGRADING, 8),
+            "Degrading, not overfitting: from epoch 8 (between 7 and 9) both losses rise; "
+            "the training itself fails.",
+        ),
+        (
+            onset(OnsetStatus.RECOVERED, earlier_low=6, lowest_at=19),
+            "Recovered: the loss rose after epoch 6, then fell to a new low (epoch 19).",
+        ),
+        (
+            onset(OnsetStatus.INCONCLUSIVE, lowest_at=18),
+            "Inconclusive: lowest at epoch 18 of 20, too near the end; train longer to see.",
+        ),
+        (
+            onset(OnsetStatus.TOO_SHORT, epochs=7),
+            "Too short to judge: 7 epochs, at least 8 are needed.",
+        ),
+        (
+            onset(smallest_detectable_rise=3.14),
+            "No overfitting observed in 20 epochs; a rise of 3.1 % would have been seen.",
+        ),
+        (onset(), "No overfitting observed in 20 epochs."),
+        (
+            diverged(OnsetStatus.NOT_OBSERVED),
+            "Diverged: the loss is not a finite number at epoch 13.",
+        ),
+        (
+            diverged(OnsetStatus.OVERFITS, 8),
+            "Diverged: the loss is not a finite number at epoch 13. Judged up to there: "
+            "Overfits: the validation loss rises from epoch 8 (between 7 and 9).",
+        ),
+        (
+            diverged(OnsetStatus.DEGRADING),
+            "Diverged: the loss is not a finite number at epoch 13. Judged up to there: "
+            "Degrading, not overfitting: both losses rise; the training itself fails.",
+        ),
+    ],
+)
+def test_onset_sentence(found: Onset, sentence: str) -> None:
+    """Each verdict has its sentence, with the epochs and sizes that it has."""
+    assert onset_sentence(found) == sentence
+
+
+@pytest.mark.parametrize(
+    ("found", "cell", "phrase"),
+    [
+        (onset(OnsetStatus.OVERFITS, 8), "epoch 8 (7 to 9)", " from epoch 8 (7-9)"),
+        (
+            onset(OnsetStatus.DEGRADING, 8),
+            "both losses rise; epoch 8 (7 to 9)",
+            " getting worse on both sets from epoch 8 on, which is not overfitting",
+        ),
+        (diverged(OnsetStatus.OVERFITS, 8), "diverged; epoch 8 (7 to 9)", " diverged (loss not finite)"),
+        (diverged(OnsetStatus.TOO_SHORT), "diverged", " diverged (loss not finite)"),
+        (
+            onset(smallest_detectable_rise=3.14),
+            "not observed (a rise of 3.1 % would show)",
+            " not observed in 20 epochs",
+        ),
+        (
+            onset(OnsetStatus.INCONCLUSIVE),
+            "inconclusive",
+            " undecided after 20 epochs (lowest loss near the end)",
+        ),
+        (
+            onset(OnsetStatus.TOO_SHORT, epochs=1),
+            "too few epochs to judge",
+            " undecided, 1 epoch being too few to judge",
+        ),
+        (
+            onset(OnsetStatus.RECOVERED),
+            "rose, then recovered",
+            " recovered (the loss rose, then fell below its earlier minimum)",
+        ),
+    ],
+)
+def test_onset_in_short(found: Onset, cell: str, phrase: str) -> None:
+    """In a table and after a name there are but a few words; no epoch is called an onset that is none."""
+    assert (onset_cell(found), onset_phrase(network(training(onset=found)))) == (cell, phrase)
+
+
+def over_seeds(*found: Onset) -> tuple[str, str]:
+    """Sentence and cell of a network with these onsets."""
+    model = network(*(training(seed, onset=each) for seed, each in enumerate(found)))
+    return network_onset_sentence(model), network_onset_cell(model)
+
+
+def test_onset_over_seeds() -> None:
+    """Seeds with an onset are counted among all, with median and range; undecided ones apart."""
+    seen = [onset(OnsetStatus.OVERFITS, epoch) for epoch in (8, 9, 11)]
+    unseen, undecided = onset(), onset(OnsetStatus.INCONCLUSIVE)
+    assert over_seeds(*seen, unseen, undecided) == (
+        "3 of 5 seeds overfit within 20 epochs, median epoch 11 (8-11); 1 undecided.",
+        "3 of 5 seeds, median epoch 11 (8 to 11), 1 undecided",
+    )
+    assert over_seeds(seen[0], unseen, unseen) == (
+        "1 of 3 seeds overfit within 20 epochs, at epochs 8-8.",
+        "1 of 3 seeds (8 to 8)",
+    )
+    assert over_seeds(undecided, onset(OnsetStatus.TOO_SHORT)) == (
+        "0 of 2 seeds overfit within 20 epochs; 2 undecided.",
+        "0 of 2 seeds, 2 undecided",
+    )
+
+
+SIZE = (
+    "after epoch 7 (0.22 points, -0.11 to 0.55, on 6,000 validation images: "
+    "44 right only with the best epoch's weights, 57 only with the last)."
+)
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (AccuracyChange.ROSE, f"Accuracy rose {SIZE}"),
+        (AccuracyChange.FELL, f"Accuracy fell {SIZE}"),
+        (AccuracyChange.NOT_MEASURABLE, f"Accuracy did not change measurably {SIZE}"),
+        (
+            AccuracyChange.LAST_EPOCH_IS_BEST,
+            "The last epoch has the lowest validation loss: there is no training on to judge.",
+        ),
+        (AccuracyChange.NO_FINITE_LOSS, "No epoch has a finite validation loss."),
+    ],
+)
+def test_after_best_epoch(found: AccuracyChange, sentence: str) -> None:
+    """The change of accuracy stands with its interval and the images behind it."""
+    assert after_best_epoch(training(after_best=after_best(found))) == sentence
+
+
+def test_confusion() -> None:
+    """The most frequent mistake is named, with how many others are as frequent; seeds are added."""
+    one = training(test=on_test(n=9))
+    assert confusion([one]) == ("1 mistake on 9 test images; most often, 1 time, a 0 was taken for a 1.")
+    other = training(test=on_test(n=9, confusion=[[4, 0], [1, 4]]))
+    assert confusion([one, other]) == (
+        "2 mistakes on 18 test images (all 2 seeds added); most often, 1 time, a 0 was taken for a 1 "
+        "(as often: 1 other pair)."
+    )
+    assert confusion([training(test=on_test(n=9, confusion=[[4, 0], [0, 5]]))]) == (
+        "No mistake on 9 test images."
+    )
+
+
+def test_images_without_an_answer() -> None:
+    """Images for which a diverged network gives no finite probability are not passed over in silence."""
+    silent = training(test=on_test(n=9, confusion=[[3, 1], [0, 0]]))
+    assert confusion([silent]) == (
+        "5 of 9 test images have no answer: no probability is finite. 1 mistake on the others."
+    )
+
+
+def test_mistakes_shown() -> None:
+    """A mistake is told with index, truth, prediction and probability; a known label error is named."""
+    listed = [mistake(), mistake(index=3, probability=0.5, known_label_error=False)]
+    assert mistakes_shown("cnn", listed) == (
+        "The most confident mistakes of cnn: #947, an 8 taken for a 9 (> 99.99 %, known label error); "
+        "#3, an 8 taken for a 9 (50.00 %)"
+    )
+    assert mistakes_shown("cnn", []) == "The most confident mistakes of cnn: none"
