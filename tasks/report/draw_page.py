@@ -7,6 +7,7 @@ it: a network's layers are read from the description in model.keras, its weights
 import base64
 import json
 import zipfile
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from typing import Any, TypedDict
@@ -33,7 +34,7 @@ class Layer(TypedDict):
     """Keras's description of a layer."""
 
     class_name: str
-    config: dict[str, Any]
+    config: Mapping[str, Any]
 
 
 def page_layers(layers: list[Layer], weights: list[Weights]) -> list[PageLayer]:

@@ -1,7 +1,6 @@
 """Figures of one network: its learning curves, its confusion matrix, its most confident mistakes."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,12 +29,6 @@ from tasks.results.training import Mistake, TestMeasures, TrainingResult
 from tasks.wording import probability
 
 GAP = "#56B4E9"
-BEST_EPOCH: dict[str, Any] = {
-    "marker": "D",
-    "color": VALIDATION,
-    "markeredgecolor": "black",
-    "markersize": 6,
-}
 
 
 def draw_curves(name: str, model: ModelResult) -> Figure:
@@ -58,7 +51,8 @@ def draw_curves(name: str, model: ModelResult) -> Figure:
         shade_gap(upper, train, validation)
         shade_gap(lower, train_accuracy, validation_accuracy)
         draw_curve(lower, running_accuracy, MUTED, ":", band=False)
-        mark_best_epochs(upper, model.finished)
+        best_epochs = mark_best_epochs(upper, model.finished)
+        best_epochs.set_label("best epoch")
         epoch_axis(upper, first, epochs)
         epoch_axis(lower, first, epochs)
         limit_loss(upper, train.high[first - 1 :], validation.high[first - 1 :])
@@ -68,7 +62,7 @@ def draw_curves(name: str, model: ModelResult) -> Figure:
         *curve_legend(len(histories) > 1, onset_of(model) != (None, None)),
         Line2D([], [], color=MUTED, linestyle=":", linewidth=1.4, label="train, dropout on"),
         Patch(facecolor=GAP, alpha=0.18, label="gap"),
-        Line2D([], [], linestyle="", **BEST_EPOCH, label="best epoch"),
+        best_epochs,
     ]
     figure.legend(handles=entries, loc="outside lower left", ncols=4, fontsize=SMALL, frameon=False)
     return figure
@@ -80,12 +74,14 @@ def shade_gap(axes: Axes, train: Curve, validation: Curve) -> None:
     axes.fill_between(epochs, train.median, validation.median, color=GAP, alpha=0.18, linewidth=0)
 
 
-def mark_best_epochs(axes: Axes, trainings: Sequence[TrainingResult]) -> None:
-    """Mark the lowest validation loss of each training."""
-    for training in trainings:
-        if (best := training.best_epoch) is not None:
-            loss = training.history.val_nll[best - 1] or 0.0  # it is a number, or the epoch were not the best
-            axes.plot(best, loss, **BEST_EPOCH, zorder=5)
+def mark_best_epochs(axes: Axes, trainings: Sequence[TrainingResult]) -> Line2D:
+    """Mark the lowest validation loss of each training; return the marks."""
+    lowest = {(t.best_epoch, t.history.val_nll[t.best_epoch - 1]) for t in trainings if t.best_epoch}
+    epochs, losses = np.array(sorted(lowest), dtype=float).reshape(-1, 2).T
+    (marks,) = axes.plot(
+        epochs, losses, "D", color=VALIDATION, markeredgecolor="black", markersize=6, zorder=5
+    )
+    return marks
 
 
 def limit_loss(axes: Axes, *shown: Values) -> None:

@@ -11,8 +11,8 @@ from pipeline_runs import Run
 from test_browser import CHROMIUM, MILLISECONDS, QUIET
 
 from tasks.recognition.handwriting import mnist_form
-from tasks.report.__main__ import main
 from tasks.report.draw_page import page_layers, read_network
+from tasks.report.write import write_report
 from tasks.results.file import read_results
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
@@ -63,7 +63,7 @@ def test_left_out_where_trainings_are_gone(run_folder: Path, tmp_path: Path) -> 
     """A report is made again from its folder alone; the page is left out where the networks are not kept."""
     elsewhere = tmp_path / "somewhere" / "else" / "run"
     shutil.copytree(run_folder, elsewhere, ignore=shutil.ignore_patterns("draw.html"))
-    assert main([str(elsewhere)]) == 0
+    write_report(elsewhere, read_results(elsewhere))
     assert not (elsewhere / "draw.html").exists()
     with pytest.raises(FileNotFoundError):
         read_network(elsewhere / "trainings" / "dense-0")
