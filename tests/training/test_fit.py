@@ -23,6 +23,8 @@ from tasks.training.specification import Specification
 
 DEADLINE = 300  # seconds; generous, because nothing here is about speed
 MANY = 40  # epochs: a training of so many goes on while a busy machine takes a second to see that it began
+
+
 def prepare(folder: Path) -> Path:
     """Write prepared data: 96 random images for training, 32 each for validation and test."""
     generator = np.random.default_rng(0)
