@@ -7,16 +7,18 @@ export DO_NOT_TRACK := 1
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: help install run test test-faults bench check lock clean
+.PHONY: help install run test test-all test-faults bench check schema lock clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make install      create .venv; all others do it too when they need it"
 	@echo "make run          train the three networks on MNIST and write the report (artifacts/latest)"
-	@echo "make test         all tests"
-	@echo "make check        ruff and mypy"
+	@echo "make test         what a change is likely to break, one real run and one page included"
+	@echo "make test-all     all tests"
+	@echo "make check        ruff, mypy and the direction of imports"
 	@echo "make test-faults  the long fault tests: kills and damages at random points"
 	@echo "make bench        speed beside plain Keras and PyTorch (two to three hours)"
+	@echo "make schema       write the JSON Schema of results.json into docs/"
 	@echo "make lock         resolve requirements.lock anew (needs uv)"
 	@echo "make clean        remove .venv; artifacts stay"
 
@@ -26,7 +28,10 @@ run: $(INSTALLED)
 	@$(BIN)/python flows/mnist_pipeline.py $(ARGS)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not long" --durations 15
+
+test-all: $(INSTALLED)
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --durations 30
 
 test-faults: $(INSTALLED)
 	MNIST_PIPELINE_LONG_FAULTS=1 $(BIN)/python -m pytest -m faults -rP
@@ -38,6 +43,10 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+schema: $(INSTALLED)
+	$(BIN)/python -c 'from tasks.results.file import json_schema; print(json_schema(), end="")' > docs/results.schema.json
 
 # --no-deps, because the lock is complete, and pip 23 stumbles over extras in hashed requirements.
 $(INSTALLED): requirements.lock pyproject.toml

@@ -101,7 +101,7 @@ def main(*modules: Path, number: int = 6, seed: int = 0) -> None:
         for module in modules:
             source, tests, began = (folder / module).read_text(), tests_of(module), time.monotonic()
             if not passes(folder, tests, 1800):
-                raise UserError(f"{' '.join(tests)} do not pass without any change.")
+                raise UserError(f"{' '.join(tests)} do not pass without any change; run them to see why.")
             limit = 30 + 3 * (time.monotonic() - began)
             for line, kind, text in mutants(source, number, f"{seed} {module}"):
                 (folder / module).write_text(text)

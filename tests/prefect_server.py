@@ -103,6 +103,17 @@ class Operation(Server):
         assert isinstance(run, dict)
         return run
 
+    def trainings(self, prefix: str) -> list[psutil.Process]:
+        """Return the training processes of this operation whose folder begins like this."""
+        found = []
+        for process in psutil.process_iter(["cmdline"]):
+            words = process.info["cmdline"] or []
+            if "tasks.training.fit" in words:
+                folder = Path(words[words.index("tasks.training.fit") + 1])
+                if folder.is_relative_to(self.artifacts) and folder.name.startswith(prefix):
+                    found.append(process)
+        return found
+
     def quick(self) -> dict[str, Any]:
         """Return the parameters of a small run in this operation's artifacts folder."""
         return QUICK | {"artifacts_dir": str(self.artifacts)}
@@ -116,16 +127,6 @@ def until(look: Callable[[], Any], log: Path, deadline: float = DEADLINE) -> Any
             return seen
         time.sleep(0.5)
     raise TimeoutError(log.read_text())
-
-
-def trainings(prefix: str) -> list[psutil.Process]:
-    """Return the training processes whose folder begins like this."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or []
-        if "tasks.training.fit" in words and Path(words[3]).name.startswith(prefix):
-            found.append(process)
-    return found
 
 
 def free_port() -> int:

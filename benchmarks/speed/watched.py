@@ -3,12 +3,13 @@
 import contextlib
 import os
 import subprocess
-import threading
+import tempfile
 import time
 
 import psutil
 
 from benchmarks.common import PROJECT
+from tasks.errors import UserError
 
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "DO_NOT_TRACK": "1"}
 
@@ -16,32 +17,27 @@ QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "DO_NOT_TRAC
 def run(command: list[str], **environment: str) -> tuple[str, float, float]:
     """Run a command; return its last line, its seconds, and the peak memory of all its processes in GB."""
     started, peak = time.monotonic(), 0.0
-    process = subprocess.Popen(
-        command,
-        cwd=PROJECT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env={**os.environ, **QUIET, **environment},
-    )
-
-    def watch() -> None:
-        nonlocal peak
-        while process.poll() is None:
-            peak = max(peak, gigabytes(process.pid))
-            time.sleep(0.5)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    output, _ = process.communicate()
-    seconds = time.monotonic() - started
-    watcher.join()
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)} ended with exit code {process.returncode}. Run it to see why.")
-    return (output.strip().splitlines() or [""])[-1], seconds, peak
+    variables = {**os.environ, **QUIET, **environment}
+    with tempfile.TemporaryFile("w+") as output:
+        process = psutil.Popen(command, cwd=PROJECT, env=variables, stdout=output, stderr=subprocess.DEVNULL)
+        while (code := ended(process)) is None:
+            peak = max(peak, gigabytes(process))
+        seconds = time.monotonic() - started
+        output.seek(0)
+        lines = output.read().splitlines()
+    if code:
+        raise UserError(f"{' '.join(command)} ended with exit code {code}. Run it to see why.")
+    return (lines or [""])[-1], seconds, peak
 
 
-def gigabytes(pid: int) -> float:
+def ended(process: psutil.Popen) -> int | None:
+    """Wait half a second for a process to end; return its exit code if it has."""
+    with contextlib.suppress(psutil.TimeoutExpired):
+        return int(process.wait(timeout=0.5))
+    return None
+
+
+def gigabytes(process: psutil.Process) -> float:
     """Return the memory of a process and its descendants.
 
     It is the proportional set size: a page that several processes share, such as TensorFlow's code, is divided
@@ -49,8 +45,7 @@ def gigabytes(pid: int) -> float:
     """
     used = 0
     with contextlib.suppress(psutil.Error):
-        root = psutil.Process(pid)
-        for process in [root, *root.children(recursive=True)]:
+        for one in [process, *process.children(recursive=True)]:
             with contextlib.suppress(psutil.Error):
-                used += process.memory_full_info().pss
+                used += one.memory_full_info().pss
     return used / 1e9

@@ -41,8 +41,7 @@ def receiver() -> Iterator[tuple[str, "queue.Queue[dict[str, str]]"]]:
         server.shutdown()
 
 
-@pytest.mark.e2e
-@pytest.mark.slow
+@pytest.mark.long
 def test_notification(operation: Operation, receiver: tuple[str, "queue.Queue[dict[str, str]]"]) -> None:
     """Two calls of the command leave each automation once; a failed run is told with its name and address."""
     address, received = receiver
@@ -65,8 +64,7 @@ def test_notification(operation: Operation, receiver: tuple[str, "queue.Queue[di
         operation.ask("DELETE", f"/automations/{each['id']}")
 
 
-@pytest.mark.e2e
-@pytest.mark.slow
+@pytest.mark.long
 def test_lost_run(operation: Operation, tmp_path: Path) -> None:
     """A run whose process was killed, with no worker to tell of it, is marked Crashed for its silence."""
     silence = timedelta(seconds=20)  # less than the pause between two heartbeats, to keep the test short

@@ -10,11 +10,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+<<<<<<< HEAD
 from chromium import MILLISECONDS, headless_browser, in_chromium, sync_api
 from prefect_server import Operation, trainings, until
 
 pytest_plugins = ["prefect_server"]
 pytestmark = [pytest.mark.browser, pytest.mark.slow, in_chromium]
+=======
+from prefect_server import DEADLINE, Operation, until
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+
+pytest_plugins = ["prefect_server"]
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium package"),
+]
+QUIET = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+MILLISECONDS = DEADLINE * 1000 / 5
+>>>>>>> house
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +73,7 @@ def test_run_page(page: Any, operation: Operation, completed: dict[str, Any]) ->
         page.get_by_text(task, exact=True).first.wait_for()
 
 
+@pytest.mark.long
 def test_report(page: Any, operation: Operation, completed: dict[str, Any]) -> None:
     """The report is shown with its picture."""
     page.goto(artifact_page(operation, completed, "mnist-report"))
@@ -66,6 +84,7 @@ def test_report(page: Any, operation: Operation, completed: dict[str, Any]) -> N
     keep(page, "report")
 
 
+@pytest.mark.long
 def test_results_table(page: Any, operation: Operation, completed: dict[str, Any]) -> None:
     """The table of results has one row per network and seed."""
     page.goto(artifact_page(operation, completed, "mnist-results"))
@@ -73,20 +92,22 @@ def test_results_table(page: Any, operation: Operation, completed: dict[str, Any
     sync_api.expect(rows).to_have_count(2, timeout=MILLISECONDS)
 
 
+@pytest.mark.long
 def test_parameters_form(page: Any, operation: Operation) -> None:
     """The form for a custom run shows the parameters with what they mean."""
     page.goto(f"{ui(operation)}/deployments/deployment/{operation.deployment('tutorial')['id']}/run")
     page.get_by_text(re.compile("images per optimizer step")).first.wait_for()
 
 
+@pytest.mark.long
 def test_cancel(page: Any, operation: Operation) -> None:
     """Cancelled on its page, a run ends its training process within 30 seconds, and then is Cancelled."""
     run = operation.started("tutorial", models=["cnn"], seeds=[9], train_samples=5000, epochs=1000)
-    until(lambda: trainings("cnn-9-"), operation.log)
+    until(lambda: operation.trainings("cnn-9-"), operation.log)
     page.goto(f"{ui(operation)}/runs/flow-run/{run['id']}")
     page.get_by_role("button", name="Open menu").first.click()
     page.get_by_role("menuitem", name="Cancel", exact=True).click()
     page.get_by_role("button", name="Cancel Flow Run").click()
-    until(lambda: not trainings("cnn-9-"), operation.log, deadline=30)
+    until(lambda: not operation.trainings("cnn-9-"), operation.log, deadline=30)
     run = operation.ended(lambda: operation.ask("GET", f"/flow_runs/{run['id']}"))
     assert run["state_type"] == "CANCELLED"

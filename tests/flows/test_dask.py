@@ -42,7 +42,7 @@ def cluster(**options: Any) -> Iterator[Any]:
         yield client
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_worker_that_dies(artifacts: Path, environment: dict[str, str], tmp_path: Path) -> None:
     """The training of a killed Dask worker is taken up by another; all results equal those of a local run."""
     elsewhere = tmp_path / "elsewhere"
@@ -69,7 +69,7 @@ def test_worker_that_dies(artifacts: Path, environment: dict[str, str], tmp_path
     assert not list(artifacts.glob(".shared-*"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_training_whose_flow_is_killed(artifacts: Path, environment: dict[str, str], tmp_path: Path) -> None:
     """A training on a worker of a lasting cluster ends when its flow is killed; the worker stays."""
     address = tmp_path / "scheduler.json"

@@ -10,14 +10,13 @@ from typing import Any
 
 import httpx
 import pytest
-from prefect_server import PREFECT, Operation, operated, server, serving, trainings, until
+from prefect_server import PREFECT, Operation, operated, server, serving, until
 
 pytest_plugins = ["prefect_server"]
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
-
 SECONDS_BETWEEN_SCHEDULED_RUNS = 20
 
 
+@pytest.mark.long
 def test_deployments(operation: Operation) -> None:
     """The four deployments are there, each with its description, schedule and pool."""
     deployments = {found["name"]: found for found in operation.ask("POST", "/deployments/filter", {})}
@@ -37,6 +36,7 @@ def test_deployments(operation: Operation) -> None:
     assert deployments["nightly"]["global_concurrency_limit"]["limit"] == 1
 
 
+@pytest.mark.long
 def test_form(operation: Operation) -> None:
     """The form in the UI is made from the flow: each parameter with its description, limits and default."""
     fields = operation.deployment("nightly")["parameter_openapi_schema"]["properties"]
@@ -45,6 +45,7 @@ def test_form(operation: Operation) -> None:
     assert fields["batch_size"]["default"] == 128
 
 
+@pytest.mark.long
 def test_run(operation: Operation, completed: dict[str, Any]) -> None:
     """A deployment run is named for what it does, and its branches, report and table are on the server."""
     assert completed["name"] == "mnist-dense-2-seeds"
@@ -59,6 +60,7 @@ def test_run(operation: Operation, completed: dict[str, Any]) -> None:
     assert [row["seed"] for row in json.loads(found["mnist-results"])] == [0, 1]
 
 
+@pytest.mark.long
 def test_reused_training(operation: Operation, completed: dict[str, Any]) -> None:
     """A second run of the same shows its trainings as Cached."""
     again = operation.finished("tutorial", seeds=[0, 1])
@@ -66,6 +68,7 @@ def test_reused_training(operation: Operation, completed: dict[str, Any]) -> Non
     assert operation.task_runs(again)["train-dense-seed-0"] == "Cached"
 
 
+@pytest.mark.long
 def test_gate_that_fails(operation: Operation, completed: dict[str, Any]) -> None:
     """A run below its gate ends Failed and says by how much; its report is written and shown all the same."""
     run = operation.finished("nightly", min_test_accuracy=0.999, pixel_scaling="none")
@@ -78,13 +81,14 @@ def test_gate_that_fails(operation: Operation, completed: dict[str, Any]) -> Non
     assert "NO" in gates["data"]
 
 
+@pytest.mark.long
 def test_cancelled_run(operation: Operation) -> None:
     """Cancelled from the command line, a run ends its training within 30 seconds; the next one goes on there."""
     long = {"models": ["cnn"], "seeds": [7], "train_samples": 5000, "epochs": 1000}
 
     def cancel(run: dict[str, Any]) -> None:
         operation.prefect("flow-run", "cancel", run["id"])
-        until(lambda: not trainings("cnn-7-"), operation.log, deadline=30)
+        until(lambda: not operation.trainings("cnn-7-"), operation.log, deadline=30)
         run = operation.ended(lambda: operation.ask("GET", f"/flow_runs/{run['id']}"))
         assert run["state_type"] == "CANCELLED"
 
@@ -141,6 +145,7 @@ def test_scheduled_run(operation: Operation) -> None:
     assert [error for error in errors if "database is locked" not in error] == []
 
 
+@pytest.mark.long
 def test_restarted_server(tmp_path: Path, mnist: Path) -> None:
     """A run whose server is killed, and comes back when it has trained, is Completed, with its artifacts."""
     with operated(tmp_path, mnist) as operation:
@@ -156,6 +161,7 @@ def test_restarted_server(tmp_path: Path, mnist: Path) -> None:
                 assert operation.artifact(key)["flow_run_id"] == run["id"]
 
 
+@pytest.mark.long
 def test_password(tmp_path: Path) -> None:
     """With a password, the server answers who knows it, and neither who has none nor who has a wrong one."""
     with server(tmp_path, PREFECT_SERVER_API_AUTH_STRING="operator:correct") as guarded:

@@ -46,7 +46,7 @@ ENDS_THE_RUN = ("group", "parent", "everything")
 DAMAGED_RUNS, DAMAGES_AT_ONCE = 10 if LONG else 1, 5
 DAMAGE_FLAGS = ("--models", "dense", "cnn", "--seeds", "0", "1", "--train-samples", "500", "--epochs", "2")
 
-pytestmark = [pytest.mark.slow, pytest.mark.faults]
+pytestmark = [pytest.mark.long, pytest.mark.faults]
 
 
 @pytest.fixture(scope="module")

@@ -72,7 +72,6 @@ def test_a_gate_for_a_network_called_all() -> None:
     assert mnist_pipeline.validate_parameters({"min_test_accuracy": {"cnn": 0.97}})["min_test_accuracy"]
 
 
-@pytest.mark.slow
 def test_run_and_run_again(artifacts: Path, environment: dict[str, str]) -> None:
     """A run of the three networks ends with a report, figures and results; a second one reuses every training."""
     flags = ("--train-samples", "1000", "--epochs", "2")
@@ -107,7 +106,7 @@ def test_run_and_run_again(artifacts: Path, environment: dict[str, str]) -> None
     assert not list(artifacts.rglob("*.tmp*"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_branches(artifacts: Path, environment: dict[str, str]) -> None:
     """Two branches whose processes end by different signals are each named with their own reason."""
     flags = ["--train-samples", "500", "--epochs", "3", "--artifacts-dir", str(artifacts)]
@@ -155,7 +154,7 @@ def process_of(folder_prefix: str, parent: int, recursive: bool = False) -> psut
     raise TimeoutError(f"no training process for {folder_prefix}")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_missing_dataset(artifacts: Path, environment: dict[str, str]) -> None:
     """A data set that is not there is one clear line and leaves no run behind."""
     done = pipeline(artifacts, environment, "--dataset", "/nowhere/mnist.npz")

@@ -21,7 +21,7 @@ from pipeline_runs import (
     wait_for,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 ENDLESS = ("--models", "dense", "cnn", "--train-samples", "500", "--epochs", "10000")
 SHORT = ("--models", "dense", "--train-samples", "500", "--epochs", "2")

@@ -19,8 +19,7 @@ DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: in
 INITDB = shutil.which("initdb", path=os.pathsep.join([*map(str, DEBIAN[-1:]), os.environ.get("PATH", "")]))
 PASSWORD = "only-for-this-test"
 pytestmark = [
-    pytest.mark.postgres,
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(INITDB is None, reason="needs Debian's postgresql package"),
 ]
 

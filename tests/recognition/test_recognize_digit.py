@@ -296,7 +296,7 @@ def test_flow_does_not_load_tensorflow() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT).returncode == 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_script(tmp_path: Path, mnist: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Train, then recognise: good pictures are answered beside a refused one, as JSON and as a table."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}

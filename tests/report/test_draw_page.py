@@ -56,7 +56,7 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory, mnist: Path) -> Path:
     return (artifacts / "latest").resolve()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_left_out_where_trainings_are_gone(run_folder: Path, tmp_path: Path) -> None:
     """A report is made again from its folder alone; the page is left out where the networks are not kept."""
     elsewhere = tmp_path / "somewhere" / "else" / "run"
@@ -99,8 +99,7 @@ def draw(page: Any, strokes: list[list[tuple[float, float]]]) -> None:
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
-@pytest.mark.slow
-@pytest.mark.browser
+@pytest.mark.long
 @in_chromium
 @pytest.mark.parametrize("model", MODELS)
 def test_predictions_are_kerass(page: Any, run_folder: Path, mnist: Path, model: str) -> None:
@@ -116,8 +115,7 @@ def test_predictions_are_kerass(page: Any, run_folder: Path, mnist: Path, model:
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
-@pytest.mark.slow
-@pytest.mark.browser
+@pytest.mark.long
 @in_chromium
 @pytest.mark.parametrize("strokes", [SEVEN, ONE], ids=["seven", "one"])
 def test_preparation_is_pythons(page: Any, strokes: list[list[tuple[float, float]]]) -> None:
@@ -134,8 +132,7 @@ def test_preparation_is_pythons(page: Any, strokes: list[list[tuple[float, float
     assert np.array(seen).max() > 240
 
 
-@pytest.mark.slow
-@pytest.mark.browser
+@pytest.mark.long
 @in_chromium
 def test_drawing(page: Any) -> None:
     """Strokes give every network ten bars that sum to 100 %; Clear empties paper and answers."""
@@ -157,8 +154,7 @@ def test_drawing(page: Any) -> None:
     assert not errors
 
 
-@pytest.mark.slow
-@pytest.mark.browser
+@pytest.mark.long
 @in_chromium
 def test_touch(browser: Any, run_folder: Path) -> None:
     """A finger draws too, on a screen as narrow as a phone's, and nothing runs out of the screen."""

@@ -23,7 +23,6 @@ from tasks.training.specification import Specification
 
 DEADLINE = 300  # seconds; generous, because nothing here is about speed
 MANY = 40  # epochs: a training of so many goes on while a busy machine takes a second to see that it began
-pytestmark = pytest.mark.slow
 
 
 def prepare(folder: Path) -> Path:
@@ -193,6 +192,7 @@ def test_refresh(finished: Path) -> None:
     assert bits_of(finished) == bits
 
 
+@pytest.mark.long
 def test_killed_and_started_again(artifacts: Path) -> None:
     """A training killed after an epoch goes on at the next one and ends with the bits of an undisturbed one."""
     specification = small(model="regularized_cnn", epochs=MANY)
@@ -264,6 +264,7 @@ def test_divergence(artifacts: Path) -> None:
     assert all("NaN" not in json.dumps(message) for message in said)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
 def test_full_disk(artifacts: Path) -> None:
     """A disk that fills up is one line that says what to do; what was reached is still there afterwards."""

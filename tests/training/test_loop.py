@@ -177,7 +177,6 @@ def keras_epoch(specification: Specification, data: tuple[Any, Any]) -> tuple[An
     return model, (history["loss"][0], history["accuracy"][0])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("specification", [small(), small("cnn"), small(xla=True)])
 def test_an_epoch_is_kerass(specification: Specification, data: tuple[Any, Any]) -> None:
     """Our loop reaches the weights, loss and accuracy that Keras's `fit` reaches on the same batches."""
@@ -189,7 +188,6 @@ def test_an_epoch_is_kerass(specification: Specification, data: tuple[Any, Any])
         np.testing.assert_allclose(ours, kerass, atol=1e-4)
 
 
-@pytest.mark.slow
 def test_loss_contains_the_penalty(data: tuple[Any, Any]) -> None:
     """Keras's `loss` is the mean NLL plus the L2 penalty; the penalty is 0.01 times the squared kernels."""
     network = network_of(small("regularized_cnn"))
@@ -199,7 +197,6 @@ def test_loss_contains_the_penalty(data: tuple[Any, Any]) -> None:
     assert network_of(small()).penalty() == 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("model", ["regularized_cnn", "challenger"])
 def test_the_same_epoch_twice(model: str, data: tuple[Any, Any]) -> None:
     """Dropout, augmentation and order come from (seed, epoch): the same epoch gives the same weights."""
@@ -209,7 +206,6 @@ def test_the_same_epoch_twice(model: str, data: tuple[Any, Any]) -> None:
     assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
 
 
-@pytest.mark.slow
 def test_a_restored_training_goes_on_with_the_same_bits(data: tuple[Any, Any]) -> None:
     """Another network that is put into the state after one epoch does the second one as the first network does."""
     images, labels = data

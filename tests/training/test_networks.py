@@ -81,14 +81,13 @@ def fit_few_images(name: str, epochs: int) -> dict[str, list[float]]:
     return dict(model.fit(images, labels, batch_size=64, epochs=epochs, verbose=0).history)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["dense", "cnn", "deep_cnn"])
 def test_can_memorise(name: str) -> None:
     """A network that is free to memorise learns 64 random labels by heart."""
     assert fit_few_images(name, 300)["accuracy"][-1] > 0.95
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["regularized_cnn", "challenger"])
 def test_can_learn(name: str) -> None:
     """A network that is held back from memorising still lowers its loss on 64 images."""

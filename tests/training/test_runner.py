@@ -74,7 +74,6 @@ def slots_in_a_task() -> int:
     return free_slots(slots_of_this_run())
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("server")
 def test_two_runs_in_one_process() -> None:
     """Two runs at the same time each have their own number of slots; their tasks find those of their own run."""
@@ -90,7 +89,6 @@ def test_two_runs_in_one_process() -> None:
         assert [each.result() for each in runs] == [2, 3]
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("server")
 def test_one_thread_more_than_trainings() -> None:
     """While so many trainings go on, one more process loads TensorFlow."""
