@@ -10,28 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-<<<<<<< HEAD
 from chromium import MILLISECONDS, headless_browser, in_chromium, sync_api
-from prefect_server import Operation, trainings, until
+from prefect_server import Operation, until
 
 pytest_plugins = ["prefect_server"]
-pytestmark = [pytest.mark.browser, pytest.mark.slow, in_chromium]
-=======
-from prefect_server import DEADLINE, Operation, until
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-
-pytest_plugins = ["prefect_server"]
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium package"),
-]
-QUIET = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-MILLISECONDS = DEADLINE * 1000 / 5
->>>>>>> house
+pytestmark = in_chromium
 
 
 @pytest.fixture(scope="module")
