@@ -28,13 +28,13 @@ run: $(INSTALLED)
 	@$(BIN)/python flows/mnist_pipeline.py $(ARGS)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not long" --durations 15
+	$(BIN)/python -m pytest --numprocesses 2 -m "not long" --durations 15 $(ARGS)
 
 test-all: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --durations 30
+	$(BIN)/python -m pytest --numprocesses 3 --durations 30 $(ARGS)
 
 test-faults: $(INSTALLED)
-	MNIST_PIPELINE_LONG_FAULTS=1 $(BIN)/python -m pytest -m faults -rP
+	MNIST_PIPELINE_LONG_FAULTS=1 $(BIN)/python -m pytest tests/flows/test_faults.py -rP
 
 bench: $(INSTALLED)
 	@for what in epochs whole growth; do $(BIN)/python -m benchmarks.speed $$what || exit 1; done

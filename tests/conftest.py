@@ -1,4 +1,4 @@
-"""What all tests share: a Prefect of their own, and MNIST."""
+"""What all tests share: a Prefect of their own, MNIST, and the order in which they run side by side."""
 
 import atexit
 import os
@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Prefect reads its settings when it is imported, so they are made here, before any test module imports it.
 _prefect_home = tempfile.mkdtemp(prefix="mnist-pipeline-test-prefect-")
@@ -18,6 +19,31 @@ os.environ.update(
     DO_NOT_TRACK="1",
 )
 os.environ.pop("PREFECT_API_URL", None)
+
+settings.register_profile("any speed", deadline=None)  # no test fails because the machine is busy
+settings.load_profile("any speed")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group tests, so that side by side too what they share is made once; what takes longest comes first.
+
+    One process does all tests of the shared server, and one the short tests of a file. Each long test stands alone,
+    unless its file names a group.
+    """
+    ranks = {}
+    for item in items:
+        long = item.get_closest_marker("long") is not None
+        if "operation" in getattr(item, "fixturenames", ()):
+            ranks[item] = 0
+            item.add_marker(pytest.mark.xdist_group("server"))
+        elif long:
+            ranks[item] = 1
+        else:
+            ranks[item] = 2
+            if item.get_closest_marker("xdist_group") is None:
+                item.add_marker(pytest.mark.xdist_group(str(item.path)))
+    items.sort(key=ranks.__getitem__)
 
 
 @pytest.fixture(scope="session")

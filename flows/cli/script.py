@@ -7,16 +7,25 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
+import httpx
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
-from prefect.exceptions import TerminationSignal
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.exceptions import PrefectException, TerminationSignal
+from prefect.settings import (
+    PREFECT_API_REQUEST_TIMEOUT,
+    PREFECT_API_URL,
+    PREFECT_CLIENT_MAX_RETRIES,
+    temporary_settings,
+)
 
-from flows.cli.temporary_server import start_temporary_server, wait_until_healthy
+from flows.cli.temporary_server import ServerFailedError, temporary_server
 from tasks.command_line import RUN_FAILED, run_command
 from tasks.errors import PlainError, UserError, explain
 from tasks.training.progress import console_handlers
+
+ANSWER_SECONDS = 15.0  # until a configured server has answered
 
 
 def is_for_a_person(record: logging.LogRecord) -> bool:
@@ -34,23 +43,35 @@ def prefect_server() -> Iterator[None]:
     Raises UserError if a server is configured and does not answer.
     """
     if url := PREFECT_API_URL.value():
-        with get_client(sync_client=True) as client:
-            if error := client.api_healthcheck():
-                raise UserError(
-                    f"No Prefect server answers at {url} ({type(error).__name__}: {error}). Start it, correct "
-                    "PREFECT_API_URL, or unset that: then this starts a temporary one."
-                )
+        check_server(url)
         yield
         return
     not_by_proxy = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
     os.environ["no_proxy"] = ",".join(filter(None, [not_by_proxy, "127.0.0.1"]))
     for handler in console_handlers():
         handler.addFilter(is_for_a_person)
-    api_url = start_temporary_server()
-    os.environ["PREFECT_API_URL"] = api_url  # for workers in other processes
-    with temporary_settings({PREFECT_API_URL: api_url}):
-        wait_until_healthy(api_url)
-        yield
+    with temporary_server() as api_url:
+        os.environ["PREFECT_API_URL"] = api_url  # for workers in other processes
+        with temporary_settings({PREFECT_API_URL: api_url}):
+            yield
+
+
+def check_server(url: str) -> None:
+    """Raise UserError if nobody answers at the address within seconds, or something that is no Prefect server."""
+    patience = {PREFECT_API_REQUEST_TIMEOUT: ANSWER_SECONDS, PREFECT_CLIENT_MAX_RETRIES: 0}
+    try:
+        with temporary_settings(patience), get_client(sync_client=True) as client:
+            if client.request("GET", "/health").json() is True:
+                return
+        reason = "what answers is something else"
+    except (httpx.HTTPError, PrefectException, RuntimeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+    words = (
+        f"No Prefect server answers at {url} ({reason}). Start it, correct PREFECT_API_URL, or unset that: then "
+        "this starts a temporary one."
+    )
+    password = urlsplit(url).password
+    raise UserError(words.replace(password, "***") if password else words)
 
 
 def reason(state: State[Any]) -> str:
@@ -67,7 +88,7 @@ def run_script(name: str, command: Callable[..., int], when_stopped: str = "") -
     signal.signal(signal.SIGTERM, _terminate)
     try:
         sys.exit(run_command(name, f"{name.replace('-', '_')}.py", command))
-    except TimeoutError as error:
+    except ServerFailedError as error:
         print(f"{name}: {error}", file=sys.stderr)
         sys.exit(RUN_FAILED)
     except (KeyboardInterrupt, TerminationSignal) as error:

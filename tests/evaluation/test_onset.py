@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tasks.evaluation.curves import mann_kendall_z, noise_of, running_means, widening, without_spikes, zigzag
@@ -226,7 +226,6 @@ def test_the_tutorials_regularized_cnn() -> None:
 # Invariants.
 
 
-@settings(deadline=None)
 @given(ANY_NUMBERS, st.none() | ANY_NUMBERS)
 def test_any_numbers_get_a_status(validation: list[float | None], train: list[float | None] | None) -> None:
     """No list of numbers raises; an onset lies in its own interval, and both in the curve."""
@@ -242,7 +241,6 @@ def test_any_numbers_get_a_status(validation: list[float | None], train: list[fl
     best_epoch(validation)
 
 
-@settings(deadline=None)
 @given(clear_curves(), st.floats(1e-30, 1e30), st.integers(0, 2**32 - 1))
 def test_the_scale_does_not_matter(curve: tuple[list[float], int], factor: float, seed: int) -> None:
     """Both losses times a constant: the same status, epoch and interval."""
@@ -256,14 +254,12 @@ def test_the_scale_does_not_matter(curve: tuple[list[float], int], factor: float
     assert after.severity == (None if before.severity is None else pytest.approx(before.severity))
 
 
-@settings(deadline=None)
 @given(clear_curves())
 def test_a_clear_onset_is_exact(curve: tuple[list[float], int]) -> None:
     """Without noise the onset is the epoch after the minimum."""
     assert (find_onset(curve[0]).status, find_onset(curve[0]).epoch) == ("overfits", curve[1] + 1)
 
 
-@settings(deadline=None)
 @given(clear_curves(), st.integers(6, 60), st.integers(1, 40))
 def test_a_longer_prefix_keeps_the_onset(curve: tuple[list[float], int], seen: int, more: int) -> None:
     """Once an onset is seen in a curve that keeps rising, further epochs do not move it."""
@@ -273,7 +269,6 @@ def test_a_longer_prefix_keeps_the_onset(curve: tuple[list[float], int], seen: i
     assert (second.status, second.epoch) == (first.status, first.epoch)
 
 
-@settings(deadline=None)
 @given(clear_curves(), st.integers(0, 79), st.floats(1.001, 1e300))
 def test_one_spike_changes_nothing(curve: tuple[list[float], int], index: int, height: float) -> None:
     """A spike of any height, neither at the minimum nor in the last six epochs, keeps status and epoch."""

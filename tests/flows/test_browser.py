@@ -56,7 +56,6 @@ def test_run_page(page: Any, operation: Operation, completed: dict[str, Any]) ->
         page.get_by_text(task, exact=True).first.wait_for()
 
 
-@pytest.mark.long
 def test_report(page: Any, operation: Operation, completed: dict[str, Any]) -> None:
     """The report is shown with its picture."""
     page.goto(artifact_page(operation, completed, "mnist-report"))
@@ -67,7 +66,6 @@ def test_report(page: Any, operation: Operation, completed: dict[str, Any]) -> N
     keep(page, "report")
 
 
-@pytest.mark.long
 def test_results_table(page: Any, operation: Operation, completed: dict[str, Any]) -> None:
     """The table of results has one row per network and seed."""
     page.goto(artifact_page(operation, completed, "mnist-results"))
@@ -75,7 +73,6 @@ def test_results_table(page: Any, operation: Operation, completed: dict[str, Any
     sync_api.expect(rows).to_have_count(2, timeout=MILLISECONDS)
 
 
-@pytest.mark.long
 def test_parameters_form(page: Any, operation: Operation) -> None:
     """The form for a custom run shows the parameters with what they mean."""
     page.goto(f"{ui(operation)}/deployments/deployment/{operation.deployment('tutorial')['id']}/run")

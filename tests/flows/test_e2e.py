@@ -16,7 +16,6 @@ pytest_plugins = ["prefect_server"]
 SECONDS_BETWEEN_SCHEDULED_RUNS = 20
 
 
-@pytest.mark.long
 def test_deployments(operation: Operation) -> None:
     """The four deployments are there, each with its description, schedule and pool."""
     deployments = {found["name"]: found for found in operation.ask("POST", "/deployments/filter", {})}
@@ -36,7 +35,6 @@ def test_deployments(operation: Operation) -> None:
     assert deployments["nightly"]["global_concurrency_limit"]["limit"] == 1
 
 
-@pytest.mark.long
 def test_form(operation: Operation) -> None:
     """The form in the UI is made from the flow: each parameter with its description, limits and default."""
     fields = operation.deployment("nightly")["parameter_openapi_schema"]["properties"]
@@ -45,7 +43,6 @@ def test_form(operation: Operation) -> None:
     assert fields["batch_size"]["default"] == 128
 
 
-@pytest.mark.long
 def test_run(operation: Operation, completed: dict[str, Any]) -> None:
     """A deployment run is named for what it does, and its branches, report and table are on the server."""
     assert completed["name"] == "mnist-dense-2-seeds"
@@ -105,6 +102,7 @@ def test_cancelled_run(operation: Operation) -> None:
     cancel(second)
 
 
+@pytest.mark.long
 def test_scheduled_run(operation: Operation) -> None:
     """A schedule creates runs by itself, and they complete; after all this the server's log holds no ERROR.
 

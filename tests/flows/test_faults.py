@@ -1,6 +1,6 @@
 """Kills and damages at random points, with a seeded generator: nothing is lost, nothing damaged is used.
 
-`make test` does a few of each; `make test-faults` does fifty kills of runs of all networks and fifty damages.
+`make test-all` does a few of each; `make test-faults` does fifty kills of runs of all networks and fifty damages.
 Both print what they did: see it with `pytest -rP`.
 """
 
@@ -46,7 +46,7 @@ ENDS_THE_RUN = ("group", "parent", "everything")
 DAMAGED_RUNS, DAMAGES_AT_ONCE = 10 if LONG else 1, 5
 DAMAGE_FLAGS = ("--models", "dense", "cnn", "--seeds", "0", "1", "--train-samples", "500", "--epochs", "2")
 
-pytestmark = [pytest.mark.long, pytest.mark.faults]
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")

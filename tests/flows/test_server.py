@@ -1,0 +1,73 @@
+"""The server that a script uses: the configured one, or a temporary one; what is said when neither works."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import psutil
+import pytest
+
+from flows.cli import script, temporary_server
+from flows.cli.script import check_server
+from flows.cli.temporary_server import ServerFailedError
+from tasks.errors import UserError
+
+
+class SomethingElse(BaseHTTPRequestHandler):
+    """A web server that answers everything with a page."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>welcome</html>")
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def something_else() -> Iterator[str]:
+    """The address of a server that is not Prefect's."""
+    with HTTPServer(("127.0.0.1", 0), SomethingElse) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}/api"
+        server.shutdown()
+
+
+def complaint(url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What is said of a configured address."""
+    monkeypatch.setenv("PREFECT_API_URL", url)
+    with script.temporary_settings({script.PREFECT_API_URL: url}), pytest.raises(UserError) as caught:
+        check_server(url)
+    assert len(str(caught.value).splitlines()) == 1
+    return str(caught.value)
+
+
+def test_something_else_answers(something_else: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is no Prefect server is told from one, and a password in its address is not shown."""
+    said = complaint(f"http://me:secret@{something_else}", monkeypatch)
+    assert f"No Prefect server answers at http://me:***@{something_else}" in said
+    assert "secret" not in said
+
+
+def test_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a server that takes the connection and says nothing, one line is said when patience ends."""
+    monkeypatch.setattr(script, "ANSWER_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        said = complaint(f"http://127.0.0.1:{silent.getsockname()[1]}/api", monkeypatch)
+    assert "Timeout" in said
+
+
+def test_a_server_that_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A temporary server that ends at once, here for its database, is not waited for; its last error is said."""
+    (tmp_path / "prefect.db").write_bytes(b"this is no database " * 200)
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    monkeypatch.setenv("PREFECT_API_DATABASE_CONNECTION_URL", f"sqlite+aiosqlite:///{tmp_path}/prefect.db")
+    with (
+        pytest.raises(ServerFailedError, match="file is not a database"),
+        temporary_server.temporary_server(),
+    ):
+        pass
+    assert not [child for child in psutil.Process().children(recursive=True) if "uvicorn" in child.cmdline()]
