@@ -59,7 +59,7 @@ def mnist_pipeline(
     pixel_scaling: Literal["unit", "none"] = "unit",
     precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto",
     train_samples: Annotated[int | None, Field(ge=10)] = None,
-    training_timeout: Annotated[float | None, Field(gt=0)] = None,
+    training_timeout: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None,
     min_test_accuracy: Accuracy | dict[NetworkName, Accuracy] | None = None,
     max_accuracy_drop: Accuracy | None = None,
     refresh: bool = False,

@@ -35,7 +35,7 @@ def recognize_digit(
         artifacts_dir: where runs and answers are kept; by default `artifacts` in the project.
     """
     artifacts = layout.claimed(artifacts_dir)
-    asked = recognize.named_run(Path(run)) if run else recognize.best_run(artifacts)
+    asked = recognize.named_run(Path(run).expanduser()) if run else recognize.best_run(artifacts)
     get_run_logger().info(introduction(asked))
     folder = recognize.folder_of_call(artifacts, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{flow_run.name}")
     pictures = recognize.prepare_pictures(images, str(folder))

@@ -20,7 +20,7 @@ from typing import Literal
 from tasks.command_line import RUN_FAILED, run_command
 from tasks.errors import UserError, explain
 from tasks.files import lock
-from tasks.layout import ARTIFACTS, Artifacts
+from tasks.layout import ARTIFACTS, Artifacts, named
 from tasks.ownership import RUN_FILES, TRAINING_FILES, foreign_files, is_run, is_training
 from tasks.wording import counted
 
@@ -202,7 +202,7 @@ def command(*, artifacts_dir: Path = ARTIFACTS, prune: bool = False) -> int:
         prune: remove what no run refers to.
     """
     try:
-        keep_house(Artifacts(artifacts_dir.resolve()), prune)
+        keep_house(Artifacts(named(artifacts_dir)), prune)
     except OSError as error:
         print(explain(error), file=sys.stderr)
         return RUN_FAILED

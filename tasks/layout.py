@@ -87,12 +87,17 @@ class Artifacts:
 held_until_the_end = contextlib.ExitStack()  # the locks of this process's runs
 
 
+def named(artifacts_dir: str | Path | None) -> Path:
+    """Return the artifacts folder that a parameter names, by default the project's."""
+    return Path(artifacts_dir or ARTIFACTS).expanduser().resolve()
+
+
 def claimed(artifacts_dir: str | None) -> Path:
     """Return the artifacts folder that a parameter names, by default the project's, as this program's own.
 
     Raises UserError if it holds other things or cannot be written.
     """
-    folder = Path(artifacts_dir or ARTIFACTS).resolve()
+    folder = named(artifacts_dir)
     with writing_to(folder):
         Artifacts(folder).claim()
     return folder

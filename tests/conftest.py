@@ -28,8 +28,8 @@ settings.load_profile("any speed")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Group tests, so that side by side too what they share is made once; what takes longest comes first.
 
-    One process does all tests of the shared server, and one the short tests of a file. Each long test stands alone,
-    unless its file names a group.
+    One process does all tests of the shared server, and one the short tests of a file. Each long test stands
+    alone, unless its file names a group.
     """
     ranks = {}
     for item in items:

@@ -13,6 +13,11 @@ from tasks.ownership import MARKER
 NOON = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
 
 
+def test_home() -> None:
+    """A folder may be named from a person's home, also where no shell has replaced the ~."""
+    assert layout.named("~/digits") == Path.home().resolve() / "digits"
+
+
 def test_names(tmp_path: Path) -> None:
     """Folders sort by time and name the run; two runs of a name within a second get two folders."""
     first, second = (layout.start_run(tmp_path, "mnist-dense", NOON) for _ in range(2))

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import inspect
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +18,7 @@ from flows.cli.dask_runner import dask_task_runner
 from flows.cli.script import prefect_server, reason, run_script
 from tasks.command_line import RUN_FAILED
 from tasks.errors import UserError
-from tasks.layout import ARTIFACTS
+from tasks.layout import named
 from tasks.report.summary import closing_lines
 from tasks.results.file import read_results
 from tasks.training.networks import MODELS
@@ -69,6 +70,8 @@ def run(
     """Run the flow as the command line asks; return its final state."""
     if parallel is not None and parallel < 1:
         raise UserError(f"--parallel is {parallel}; expected 1 or more.")
+    if dask not in (None, "local") and not re.fullmatch(r"\w+://[^\s/]+:\d+", dask):
+        raise UserError(f'--dask is {dask!r}; expected "local", or tcp://host:port of a scheduler.')
     if parallel is not None and dask not in (None, "local"):
         raise UserError("--parallel does not go with a scheduler's address: each worker there trains.")
     if parallel is not None:
@@ -78,7 +81,7 @@ def run(
         if dask is None:
             stack.enter_context(live_bars())  # Dask's workers cannot draw into this process
         else:
-            artifacts = Path(parameters["artifacts_dir"] or ARTIFACTS).resolve()
+            artifacts = named(parameters["artifacts_dir"])
             api_url = str(PREFECT_API_URL.value())
             runner = dask_task_runner(dask, trainings_at_a_time(), artifacts, api_url)
             flow = flow.with_options(task_runner=stack.enter_context(runner))

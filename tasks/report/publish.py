@@ -23,8 +23,8 @@ RESULT_COLUMNS = (
 Row = dict[str, str | int | float | None]
 
 
-def publish(run_folder: Path, results: Results, trend: Path) -> None:
-    """Create the artifacts of a run; a failing upload is a warning, no more. `trend` is a PNG.
+def publish(run_folder: Path, results: Results, trend: Path | None) -> None:
+    """Create the artifacts of a run; a failing upload is a warning, no more. `trend` is a PNG, if there is one.
 
     `mnist-report` and `mnist-results` always, `mnist-gates` if the run had gates, `mnist-comparison` if there
     is a previous run, and `mnist-history`.
@@ -48,16 +48,17 @@ def publish(run_folder: Path, results: Results, trend: Path) -> None:
                 markdown=previous_run_markdown(results),
                 description="What changed since the previous run, and whether accuracy did by more than chance",
             )
-        create_markdown_artifact(
-            key="mnist-history",
-            markdown=paragraphs(
-                "# The runs so far",
-                picture("Test accuracy and overfitting onset over the runs", data_uri(trend)),
-                "Runs of this deployment on the same data set. Every run, training by training: "
-                f"{code(trend.with_name('history.csv'))}.",
-            ),
-            description="Test accuracy and overfitting onset over the runs",
-        )
+        if trend is not None:
+            create_markdown_artifact(
+                key="mnist-history",
+                markdown=paragraphs(
+                    "# The runs so far",
+                    picture("Test accuracy and overfitting onset over the runs", data_uri(trend)),
+                    "Runs of this deployment on the same data set. Every run, training by training: "
+                    f"{code(trend.with_name('history.csv'))}.",
+                ),
+                description="Test accuracy and overfitting onset over the runs",
+            )
 
 
 def embedded(shows: str, path: str, run_folder: Path) -> Markdown:

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from prefect import task
+from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from tasks.errors import explain
 from tasks.files import write_text
 from tasks.report.draw_page import write_draw_page
 from tasks.report.figures import draw_figures, stored_array
@@ -22,7 +23,12 @@ def report(run_folder: str) -> str:
     folder = Path(run_folder)
     results = read_results(folder)
     path = write_report(folder, results)
-    publish(folder, results, trend=update_history(folder, results))
+    trend = None
+    try:
+        trend = update_history(folder, results)
+    except OSError as error:  # the run itself is well, and so is its report
+        get_run_logger().warning("The history could not be written: %s", explain(error))
+    publish(folder, results, trend)
     return str(path)
 
 

@@ -113,6 +113,7 @@ def client_of(scheduler_file: Path) -> Iterator[Any]:
         yield client
 
 
+@pytest.mark.long
 def test_nobody_there(tmp_path: Path) -> None:
     """An address where no scheduler answers is one clear message."""
     with (

@@ -168,6 +168,8 @@ def test_missing_dataset(artifacts: Path, environment: dict[str, str]) -> None:
     ("flags", "expected"),
     [
         ("--epochs 0", "greater than or equal to 1"),
+        ("--dask bad", "--dask is 'bad'; expected"),
+        ("--training-timeout inf", "finite"),
         ("--epochs x", "--epochs"),
         ("--validation-split 1.5", "less than 1"),
         ("--models nonsense", "regularized_cnn"),
@@ -180,6 +182,7 @@ def test_missing_dataset(artifacts: Path, environment: dict[str, str]) -> None:
         ("--training-timeout 0", "greater than 0"),
         ("--min-test-accuracy 7", "from 0 to 1"),
         ("--min-test-accuracy lenet=0.9", "name=number"),
+        ("--min-test-accuracy dense=0.9 dense=0", "once for each network"),
         ("--parallel 0", "1 or more"),
         ("--nonsense", "--nonsense"),
     ],
