@@ -28,7 +28,7 @@ SWAPPED = "Lt LtE, Gt GtE, Eq NotEq, In NotIn, Is IsNot, Add Sub, Mult Div, And 
 PAIRS = [[getattr(ast, name) for name in pair.split()] for pair in SWAPPED.split(",")]
 SWAPS = {a: b for pair in PAIRS for a, b in (pair, pair[::-1])}
 NOT_COPIED = shutil.ignore_patterns(".*", "artifacts", "__pycache__", "*.egg-info")
-PYTEST = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not long"]
+PYTEST = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not long"]
 
 
 def change(node: ast.AST) -> str | None:
