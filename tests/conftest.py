@@ -5,9 +5,11 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 # Prefect reads its settings when it is imported, so they are made here, before any test module imports it.
 _prefect_home = tempfile.mkdtemp(prefix="mnist-pipeline-test-prefect-")
@@ -23,27 +25,26 @@ os.environ.pop("PREFECT_API_URL", None)
 settings.register_profile("any speed", deadline=None)  # no test fails because the machine is busy
 settings.load_profile("any speed")
 
+ON_THE_SERVER = ("test_automations.py", "test_browser.py", "test_e2e.py")
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+
+class Distribution(LoadFileScheduling):
+    """Each process of pytest-xdist does a file at a time; the files that share a server are as one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        return "server" if file.endswith(ON_THE_SERVER) else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Distribution:
+    """Choose this distribution, not one that pytest-xdist names."""
+    return Distribution(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group tests, so that side by side too what they share is made once; what takes longest comes first.
-
-    One process does all tests of the shared server, and one the short tests of a file. Each long test stands
-    alone, unless its file names a group.
-    """
-    ranks = {}
-    for item in items:
-        long = item.get_closest_marker("long") is not None
-        if "operation" in getattr(item, "fixturenames", ()):
-            ranks[item] = 0
-            item.add_marker(pytest.mark.xdist_group("server"))
-        elif long:
-            ranks[item] = 1
-        else:
-            ranks[item] = 2
-            if item.get_closest_marker("xdist_group") is None:
-                item.add_marker(pytest.mark.xdist_group(str(item.path)))
-    items.sort(key=ranks.__getitem__)
+    """Begin with the tests that take longest: if they come last, one process does them while another is idle."""
+    items.sort(key=lambda item: item.path.parent.name != "flows")
 
 
 @pytest.fixture(scope="session")

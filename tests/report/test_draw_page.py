@@ -20,8 +20,6 @@ MODELS = ("dense", "cnn", "regularized_cnn", "challenger")
 SEVEN = [[(0.25, 0.2), (0.75, 0.2), (0.45, 0.85)]]
 ONE = [[(0.5, 0.15), (0.5, 0.85)]]
 
-pytestmark = pytest.mark.xdist_group("draw page")  # its run of four networks is made once
-
 
 def test_batch_normalisation() -> None:
     """By hand: 2 (x - 1) / sqrt(4) + 5 is x + 4."""
