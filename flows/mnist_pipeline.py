@@ -80,7 +80,7 @@ def mnist_pipeline(
         train_samples: train on this many images, drawn evenly over the classes; by default on all.
         training_timeout: seconds after which a training is ended.
         min_test_accuracy: the run fails if a network's test accuracy is below this (0 to 1), or one per network.
-        max_accuracy_drop: the run fails if test accuracy fell by significantly more than this since the last run.
+        max_accuracy_drop: the run fails if accuracy fell by more than this and than chance since the last like it.
         refresh: train anew even if a finished training could be reused.
         artifacts_dir: where data, trainings and runs are kept; by default `artifacts` in the project.
     """

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from prefect import task
@@ -11,7 +12,15 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.comparison.gates import gate_max_accuracy_drop, gate_min_test_accuracy
 from tasks.comparison.pairs import compare_models
-from tasks.comparison.previous import Earlier, compare_with_previous, find_previous, read_right
+from tasks.comparison.previous import (
+    Baseline,
+    Earlier,
+    compare_with_previous,
+    earlier_runs,
+    find_baselines,
+    find_previous,
+    read_right,
+)
 from tasks.evaluation.evaluate import EvaluatedTraining, Evaluation
 from tasks.evaluation.onset import onset_over_seeds
 from tasks.evaluation.statistics import RightBySeed
@@ -60,10 +69,12 @@ def collect_results(
     failures: Sequence[Failure] = (),
     limits: Limits = Limits(),  # frozen
     previous: Earlier | None = None,
+    baselines: Mapping[str, Baseline] = MappingProxyType({}),
 ) -> Results:
     """Return the content of results.json.
 
-    `right[model][seed]` tells which test images that training recognised, shape (n,).
+    `right[model][seed]` tells which test images that training recognised, shape (n,). `baselines` are what a drop
+    of the accuracy is measured from.
     """
     by_model: dict[str, list[EvaluatedTraining]] = {name: [] for name in header.plans}
     for each in evaluated:
@@ -73,7 +84,7 @@ def collect_results(
         for name, plan in header.plans.items()
     }
     comparisons = compare_models({name: right[name] for name in models if name in right})
-    gates = judge_gates(limits, models, right, previous)
+    gates = judge_gates(limits, models, right, baselines)
     failed = failures or any(gate.outcome is GateOutcome.NOT_HELD for gate in gates)
     measured = {
         name: [training.model_dump(mode="json", include=MEASURED) for training in model.finished]
@@ -141,14 +152,14 @@ def judge_gates(
     limits: Limits,
     models: Mapping[str, ModelResult],
     right: Mapping[str, RightBySeed],
-    previous: Earlier | None,
+    baselines: Mapping[str, Baseline],
 ) -> list[Gate]:
     """Return all gates that the run was given, judged."""
     judged = []
     if limits.min_test_accuracy is not None:
         judged += gate_min_test_accuracy(limits.min_test_accuracy, models)
     if limits.max_accuracy_drop is not None:
-        judged += gate_max_accuracy_drop(limits.max_accuracy_drop, right, previous)
+        judged += gate_max_accuracy_drop(limits.max_accuracy_drop, right, baselines)
     return judged
 
 
@@ -162,6 +173,12 @@ def compare(
     for evaluation in evaluations:
         seeds = right.setdefault(evaluation.model, {})
         seeds[evaluation.seed] = read_right(folder, evaluation.model, evaluation.seed)
-    previous = find_previous(folder, header.provenance.deployment, header.dataset.digest)
+    of_this_kind = (folder, header.provenance.deployment, header.dataset.digest)
+    baselines = {}
+    if limits.max_accuracy_drop is not None:
+        baselines = find_baselines(earlier_runs(*of_this_kind), header.parameters, header.plans, right)
     evaluated = [EvaluatedTraining.model_validate(read_json(Path(each.path))) for each in evaluations]
-    write_results(folder, collect_results(header, evaluated, right, failures, limits, previous))
+    results = collect_results(
+        header, evaluated, right, failures, limits, find_previous(*of_this_kind), baselines
+    )
+    write_results(folder, results)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from tasks.comparison.previous import Earlier
+from tasks.comparison.previous import Baseline
 from tasks.evaluation.statistics import ALPHA, RightBySeed, agreement, difference_interval, holm
 from tasks.results.enums import GateName, GateOutcome, GateReason
 from tasks.results.run import Gate, ModelResult
@@ -41,9 +41,9 @@ def _min_test_accuracy(name: str, least: float, model: ModelResult | None) -> Ga
 
 
 def gate_max_accuracy_drop(
-    limit: float, right: Mapping[str, RightBySeed], previous: Earlier | None
+    limit: float, right: Mapping[str, RightBySeed], baselines: Mapping[str, Baseline]
 ) -> list[Gate]:
-    """One gate per model: did its test accuracy drop by more than `limit` (a fraction) since `previous`?
+    """One gate per model: did its test accuracy drop by more than `limit` (a fraction) since its baseline?
 
     It fails if the measured drop exceeds the limit *and* is more than chance: a one-sided test of "no drop"
     on the same test images and seeds (`drop_p`), adjusted by Holm over the models. So a limit of 0 asks for
@@ -51,20 +51,19 @@ def gate_max_accuracy_drop(
     interval lies above the limit would let half of all drops pass that exceed it by 0.3 points, too many for
     a guard; the interval is given, so that one can read it that way.
     """
-    before = previous.right if previous else {}
-    shared = {model: sorted(right[model].keys() & before.get(model, {}).keys()) for model in right}
     answers = {
-        model: tuple(np.array([answers[model][seed] for seed in seeds]) for answers in (before, right))
-        for model, seeds in shared.items()
-        if seeds
+        model: tuple(
+            np.array([of_run[seed] for seed in sorted(baseline.right)])
+            for of_run in (baseline.right, right[model])
+        )
+        for model, baseline in baselines.items()
     }
     adjusted = dict(zip(answers, holm([drop_p(*pair) for pair in answers.values()]), strict=True))
     gates = []
-    for model, seeds in shared.items():
+    for model in right:
         facts: dict[str, Any] = {"name": GateName.MAX_ACCURACY_DROP, "model": model, "limit": limit}
-        if model not in answers:
-            reason = GateReason.NOT_IN_PREVIOUS_RUN if previous else GateReason.NO_PREVIOUS_RUN
-            gates.append(Gate(**facts, outcome=GateOutcome.NOT_JUDGED, reason=reason))
+        if model not in baselines:
+            gates.append(Gate(**facts, outcome=GateOutcome.NOT_JUDGED, reason=GateReason.NO_BASELINE))
             continue
         drop, interval = drop_with_interval(*answers[model])
         fell = drop > limit and adjusted[model] <= ALPHA
@@ -72,9 +71,10 @@ def gate_max_accuracy_drop(
             Gate(
                 **facts,
                 outcome=GateOutcome.NOT_HELD if fell else GateOutcome.HELD,
+                since=baselines[model].run,
                 observed=drop,
                 interval=interval,
-                seeds=len(seeds),
+                seeds=len(baselines[model].right),
                 p_adjusted=adjusted[model],
             )
         )

@@ -5,7 +5,7 @@ McNemar's test applies. It speaks of these trainings: other random numbers alone
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ from tasks.results.run import AgainstPrevious, Difference, Plan, PreviousRun, Pr
 
 LOGGER = logging.getLogger(__name__)
 SHOWN_ELSEWHERE = (*Plan.model_fields, "artifacts_dir", "refresh", "models", "seeds")
+# Parameters that change no number of a training that two runs share.
+NO_SETTINGS = (*SHOWN_ELSEWHERE, "training_timeout", "min_test_accuracy", "max_accuracy_drop")
 MACHINE = ("python", "commit", "platform", "processor", "threads")
 
 
@@ -42,8 +44,18 @@ class Earlier:
     unreadable: list[str] = field(default_factory=list)  # trainings whose predictions cannot be read
 
 
-def find_previous(run_folder: Path, deployment: str | None, dataset_digest: str) -> Earlier | None:
-    """Return the newest successful run before this one, of the same deployment (None: scripts) and data set.
+@dataclass(frozen=True)
+class Baseline:
+    """What a network's accuracy is held against: an earlier run, and which test images it recognised."""
+
+    run: str
+    right: dict[int, Right]
+
+
+def earlier_runs(
+    run_folder: Path, deployment: str | None, dataset_digest: str
+) -> Iterator[tuple[Path, Results]]:
+    """Yield the successful runs but this one, of the same deployment (None: scripts) and data set, newest first.
 
     Results that are damaged, or of another version, are passed over with a warning.
     """
@@ -57,8 +69,38 @@ def find_previous(run_folder: Path, deployment: str | None, dataset_digest: str)
             continue
         fits = results.provenance.deployment == deployment and results.dataset.digest == dataset_digest
         if fits and results.status is Status.COMPLETED:
-            return with_answers(path.parent, results)
+            yield path.parent, results
+
+
+def find_previous(run_folder: Path, deployment: str | None, dataset_digest: str) -> Earlier | None:
+    """Return the newest of the `earlier_runs`, with what its trainings answered."""
+    for folder, results in earlier_runs(run_folder, deployment, dataset_digest):
+        return with_answers(folder, results)
     return None
+
+
+def find_baselines(
+    earlier: Iterable[tuple[Path, Results]],
+    parameters: Mapping[str, Any],
+    plans: Mapping[str, Plan],
+    right: Mapping[str, RightBySeed],
+) -> dict[str, Baseline]:
+    """Return for each network the newest of the `earlier` runs with equal settings that shares a seed of it.
+
+    So neither a run with other settings nor one without the network stands in for what it is held against.
+    """
+    found: dict[str, Baseline] = {}
+    for folder, results in earlier:
+        if found.keys() == right.keys():
+            break
+        if any(differences(results.parameters, parameters, NO_SETTINGS)):
+            continue
+        answers = with_answers(folder, results).right
+        for name in answers.keys() & right.keys() - found.keys():
+            shared = {seed: answers[name][seed] for seed in answers[name].keys() & right[name].keys()}
+            if shared and not any(plans_changed(results.models, {name: plans[name]})):
+                found[name] = Baseline(results.provenance.run, shared)
+    return found
 
 
 def with_answers(run_folder: Path, results: Results) -> Earlier:

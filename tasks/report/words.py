@@ -108,7 +108,6 @@ def gates_not_held(results: Results) -> list[str]:
 
 def gate_in_words(gate: Gate, results: Results) -> str:
     """Return what a gate asked of a network, and what was measured or why nothing was."""
-    previous = results.previous_run
     if gate.reason is GateReason.NOT_IN_THIS_RUN:
         return f"{gate.model} was not part of this run"
     if gate.reason is GateReason.NO_RESULT:
@@ -117,19 +116,14 @@ def gate_in_words(gate: Gate, results: Results) -> str:
         relation = "reaches" if gate.outcome is GateOutcome.HELD else "is below"
         measured = accuracy(results.models[gate.model])
         return f"{gate.model}: test accuracy {measured} {relation} the {percent(gate.limit)} required"
-    if previous is None:
-        return f"{gate.model}: no previous run"
     if gate.observed is None or gate.interval is None:
-        why = (
-            why_not_compared(previous) if previous.unreadable else f"{previous.run} has none of its trainings"
-        )
-        return f"{gate.model}: not comparable with the previous run: {why}"
+        return f"{gate.model}: no earlier completed run has it with these settings and a seed of this run"
     words = f"allowed: {points(gate.limit)}"
     if gate.observed > gate.limit:
         words = f"more than the {points(gate.limit)} allowed"
         words += ", but not more than chance" if gate.outcome is GateOutcome.HELD else ""
     return (
-        f"{gate.model}: accuracy {'fell' if gate.observed > 0 else 'did not fall'} since {previous.run} "
+        f"{gate.model}: accuracy {'fell' if gate.observed > 0 else 'did not fall'} since {gate.since} "
         f"(drop {points(gate.observed)} points, {span(gate.interval)}, {counted(gate.seeds, 'seed')}), {words}"
     )
 

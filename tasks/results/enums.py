@@ -88,8 +88,7 @@ class GateReason(StrEnum):
 
     NOT_IN_THIS_RUN = "not_in_this_run"
     NO_RESULT = "no_result"
-    NO_PREVIOUS_RUN = "no_previous_run"
-    NOT_IN_PREVIOUS_RUN = "not_in_previous_run"
+    NO_BASELINE = "no_baseline"
 
 
 class Step(StrEnum):

@@ -111,7 +111,8 @@ class Gate(Record):
     limit: float
     outcome: GateOutcome
     reason: GateReason | None = None  # why it was not judged, or not held without a measurement
-    observed: float | None = None  # test accuracy, or its drop since the previous run
+    observed: float | None = None  # test accuracy, or its drop
+    since: str | None = None  # the run from which the drop is measured
     interval: Interval | None = None  # of the drop
     seeds: int = 0  # behind `observed`
     p_adjusted: float | None = None  # one-sided, of "no drop"; Holm over the networks

@@ -6,7 +6,7 @@ from scipy import stats
 
 from tasks.comparison.compare import spread
 from tasks.comparison.gates import drop_p, gate_max_accuracy_drop, gate_min_test_accuracy
-from tasks.comparison.previous import Earlier
+from tasks.comparison.previous import Baseline
 from tasks.evaluation.statistics import difference_interval
 from tasks.results.enums import GateOutcome, GateReason
 from tasks.results.run import Aggregate, Gate, ModelResult, OnsetOverSeeds
@@ -63,14 +63,11 @@ def test_a_model_without_a_result_does_not_hold() -> None:
     assert (gate.outcome, gate.reason) == (GateOutcome.NOT_HELD, GateReason.NO_RESULT)
 
 
-def earlier(**right: dict[int, np.ndarray]) -> Earlier:
-    """An earlier run of which only the answers matter here."""
-    return Earlier(None, right=right)  # type: ignore[arg-type]
-
-
 def drop_gate(before: int, now: int, limit: float) -> Gate:
     """The gate on one model whose number of mistakes in 1,000 images changed."""
-    return gate_max_accuracy_drop(limit, {"cnn": {0: right(now)}}, earlier(cnn={0: right(before)}))[0]
+    return gate_max_accuracy_drop(
+        limit, {"cnn": {0: right(now)}}, {"cnn": Baseline("earlier", {0: right(before)})}
+    )[0]
 
 
 def test_a_drop_beyond_limit_and_chance_fails() -> None:
@@ -78,7 +75,7 @@ def test_a_drop_beyond_limit_and_chance_fails() -> None:
     gate = drop_gate(10, 30, 0.01)
     assert gate.outcome is GateOutcome.NOT_HELD
     assert gate.observed == pytest.approx(0.02)
-    assert gate.interval == difference_interval(20, 0, 1_000)
+    assert (gate.since, gate.interval) == ("earlier", difference_interval(20, 0, 1_000))
 
 
 def test_a_drop_within_the_limit_holds() -> None:
@@ -98,23 +95,17 @@ def test_a_rise_holds() -> None:
     assert (gate.outcome, gate.observed) == (GateOutcome.HELD, -0.02)
 
 
-def test_without_a_previous_run_nothing_is_judged() -> None:
+def test_without_a_baseline_nothing_is_judged() -> None:
     """The first run has nothing to drop from."""
-    (gate,) = gate_max_accuracy_drop(0.0, {"cnn": {0: right(10)}}, None)
-    assert (gate.outcome, gate.reason) == (GateOutcome.NOT_JUDGED, GateReason.NO_PREVIOUS_RUN)
-
-
-def test_only_shared_seeds_are_compared() -> None:
-    """A model whose seeds differ between the runs is not judged."""
-    (gate,) = gate_max_accuracy_drop(0.0, {"cnn": {1: right(500)}}, earlier(cnn={0: right(0)}))
-    assert (gate.outcome, gate.reason) == (GateOutcome.NOT_JUDGED, GateReason.NOT_IN_PREVIOUS_RUN)
+    (gate,) = gate_max_accuracy_drop(0.0, {"cnn": {0: right(10)}}, {})
+    assert (gate.outcome, gate.reason) == (GateOutcome.NOT_JUDGED, GateReason.NO_BASELINE)
 
 
 def test_many_models_raise_no_more_false_alarms() -> None:
     """Five images lost and none gained is significant for one model (p = 0.03), not among five."""
     now = {name: {0: right(15 if name == "a" else 10)} for name in "abcde"}
-    (alone,) = gate_max_accuracy_drop(0.0, {"a": now["a"]}, earlier(a={0: right(10)}))
-    among = gate_max_accuracy_drop(0.0, now, earlier(**{name: {0: right(10)} for name in "abcde"}))
+    (alone,) = gate_max_accuracy_drop(0.0, {"a": now["a"]}, {"a": Baseline("earlier", {0: right(10)})})
+    among = gate_max_accuracy_drop(0.0, now, {name: Baseline("earlier", {0: right(10)}) for name in "abcde"})
     assert alone.outcome is GateOutcome.NOT_HELD
     assert {gate.outcome for gate in among} == {GateOutcome.HELD}
 

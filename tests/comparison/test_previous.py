@@ -11,6 +11,8 @@ from tasks.comparison.compare import Header
 from tasks.comparison.previous import (
     Earlier,
     compare_with_previous,
+    earlier_runs,
+    find_baselines,
     find_previous,
     read_right,
     with_answers,
@@ -82,11 +84,11 @@ def test_many_lines_raise_no_more_false_alarms(header: Header, run: Path) -> Non
 
 def test_what_changed_is_listed(header: Header, run: Path) -> None:
     """Parameters, plans and versions that differ are listed with both values; models and seeds are not."""
-    header.parameters["batch_size"] = 64
+    parameters = header.parameters | {"batch_size": 64}
     plan = Plan(epochs=5, learning_rate=0.001, learning_rate_schedule="constant")
     provenance = header.provenance.model_copy(update={"versions": {"keras": "3.16.0"}, "python": "3.12.0"})
     plans = {"dense": plan, "cnn": plan}
-    found = compare_with_previous(Earlier(read_results(run)), header.parameters, provenance, plans, {})
+    found = compare_with_previous(Earlier(read_results(run)), parameters, provenance, plans, {})
     assert found.parameters_changed == [
         Difference(name="batch_size", before="128", now="64"),
         Difference(name="dense epochs", before="50", now="5"),
@@ -138,6 +140,30 @@ def test_the_previous_run(tmp_path: Path) -> None:
     assert found.results.provenance.run == "20260102-newer"
     assert find_previous(now, "nightly", DIGEST) is None
     assert find_previous(now, None, "fashion") is None
+
+
+def baselines(artifacts: Path, header: Header, *models: str, **changed: object) -> dict[str, str]:
+    """Against which run each of these networks with seed 0 is held, with some parameters changed."""
+    right = {model: {0: np.ones(100, dtype=bool)} for model in models}
+    earlier = earlier_runs(artifacts / "runs" / "20260109-now", None, DIGEST)
+    found = find_baselines(earlier, header.parameters | changed, header.plans, right)
+    return {model: baseline.run for model, baseline in found.items()}
+
+
+def test_baselines(tmp_path: Path, header: Header) -> None:
+    """Each network is held against the newest run that has it with the same settings and a seed of this run."""
+    earlier = [
+        ("20260101-both", {"models": ("dense", "cnn")}),
+        ("20260102-dense", {"models": ("dense",)}),
+        ("20260103-short", {"models": ("dense", "cnn"), "epochs": 10}),
+        ("20260104-other-seed", {"models": ("dense", "cnn"), "seeds": (1,)}),
+    ]
+    for name, arguments in earlier:
+        make_run(tmp_path, name=name, test_images=100, **arguments)  # type: ignore[arg-type]
+    both = {"dense": "20260102-dense", "cnn": "20260101-both"}
+    assert baselines(tmp_path, header, "dense", "cnn") == both
+    assert baselines(tmp_path, header, "dense", "cnn", min_test_accuracy=0.9, training_timeout=60.0) == both
+    assert baselines(tmp_path, header, "dense", "cnn", train_samples=500) == {}
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"status": "completed"}', "[" * 100_000, None])

@@ -8,7 +8,6 @@ from hand_made import (
     gate,
     network,
     pair,
-    previous,
     run,
     training,
 )
@@ -120,7 +119,7 @@ def test_gates_in_short() -> None:
 def drop(observed: float, limit: float, outcome: GateOutcome) -> Gate:
     """A gate on a drop over one seed, with an interval of half a point on either side."""
     interval = (observed - 0.005, observed + 0.005)
-    facts = {"observed": observed, "limit": limit, "interval": interval, "seeds": 1}
+    facts = {"observed": observed, "limit": limit, "interval": interval, "seeds": 1, "since": "earlier"}
     return gate(GateName.MAX_ACCURACY_DROP, outcome=outcome, **facts)
 
 
@@ -168,25 +167,15 @@ def not_judged(reason: GateReason) -> Gate:
             "allowed: 1.00",
         ),
         (
-            not_judged(GateReason.NOT_IN_PREVIOUS_RUN),
-            "cnn: not comparable with the previous run: earlier has none of its trainings",
+            not_judged(GateReason.NO_BASELINE),
+            "cnn: no earlier completed run has it with these settings and a seed of this run",
         ),
     ],
 )
 def test_gate_in_words(judged: Gate, words: str) -> None:
     """A gate says what was measured beside its limit, or why nothing was."""
-    results = run({"cnn": network(), "deep_cnn": FAILED}, previous_run=previous())
+    results = run({"cnn": network(), "deep_cnn": FAILED})
     assert gate_in_words(judged, results) == words
-
-
-def test_gate_without_a_previous_run() -> None:
-    """The first run has nothing to drop from; predictions that cannot be read are named."""
-    models = {"cnn": network()}
-    assert gate_in_words(not_judged(GateReason.NO_PREVIOUS_RUN), run(models)) == "cnn: no previous run"
-    damaged = run(models, previous_run=previous(unreadable=["cnn with seed 0"]))
-    assert gate_in_words(not_judged(GateReason.NOT_IN_PREVIOUS_RUN), damaged) == (
-        "cnn: not comparable with the previous run: its predictions cannot be read: cnn with seed 0"
-    )
 
 
 @pytest.mark.parametrize(
