@@ -48,7 +48,8 @@ def summary(results: Results) -> list[str]:
             if line.change in (Change.BETTER, Change.WORSE)
         ]
         words = first_three(changed) if changed else "no accuracy changed beyond chance"
-        sentences.append(f"Compared with {results.previous_run.run}: {words}.")
+        other = ", a run with other settings" if results.previous_run.parameters_changed else ""
+        sentences.append(f"Compared with {results.previous_run.run}{other}: {words}.")
     return sentences
 
 

@@ -15,7 +15,7 @@ from hand_made import (
 
 from tasks.report.summary import closing_lines, state_message, summary
 from tasks.results.enums import Change, GateOutcome, GateReason, OnsetStatus, Status, Verdict
-from tasks.results.run import ModelResult
+from tasks.results.run import Difference, ModelResult
 
 
 def accurate(**accuracies: float) -> dict[str, ModelResult]:
@@ -104,6 +104,16 @@ def test_a_change_since_the_previous_run_is_summarised() -> None:
     ]
     results = run({"cnn": FAILED}, previous_run=previous(still))
     assert summary(results) == ["Compared with earlier: no accuracy changed beyond chance."]
+
+
+def test_other_settings_are_said_beside_a_change() -> None:
+    """An accuracy that rose with the number of epochs is no progress of the network."""
+    before = previous(
+        against_previous(Change.BETTER),
+        parameters_changed=[Difference(name="cnn epochs", before="3", now="20")],
+    )
+    (sentence,) = summary(run({"cnn": FAILED}, previous_run=before))
+    assert sentence.startswith("Compared with earlier, a run with other settings: cnn better than before (")
 
 
 def test_the_summary_is_short() -> None:
