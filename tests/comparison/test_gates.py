@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from tasks.comparison.compare import spread
-from tasks.comparison.gates import drop_p, gate_max_accuracy_drop, gate_min_test_accuracy
+from tasks.comparison.gates import drop_p, drop_with_interval, gate_max_accuracy_drop, gate_min_test_accuracy
 from tasks.comparison.previous import Baseline
 from tasks.evaluation.statistics import difference_interval
 from tasks.results.enums import GateOutcome, GateReason
@@ -121,3 +121,13 @@ def test_seeds_that_err_on_the_same_images_are_not_more_evidence() -> None:
     """Three seeds that lose the very same nine images: z is 3, that of one seed, not 3 root 3."""
     before, now = np.array([right(0)] * 3), np.array([right(9)] * 3)
     assert drop_p(before, now) == pytest.approx(stats.norm.sf(3))
+
+
+def test_the_interval_of_a_drop_over_seeds_by_hand() -> None:
+    """Three seeds lose the first of four images: losses 1, 0, 0, 0 of mean 1/4 and standard deviation 1/2."""
+    before = np.ones((3, 4), dtype=bool)
+    now = before & (np.arange(4) > 0)
+    reach = stats.norm.ppf(0.975) * 0.5 / 2
+    drop, interval = drop_with_interval(before, now)
+    assert drop == 0.25
+    assert interval == pytest.approx((0.25 - reach, 0.25 + reach))
