@@ -27,6 +27,7 @@ from tasks.training.process import trainings_end_with_this
 from tasks.training.runner import THREADS, TrainingRunner
 from tasks.training.specification import specifications
 from tasks.training.train import train
+from tasks.wording import shortened
 
 NetworkName = Literal["dense", "cnn", "regularized_cnn", "deep_cnn", "challenger"]
 ModelName = Literal[NetworkName, "all"]
@@ -40,7 +41,7 @@ def run_name() -> str:
     seeds = list(dict.fromkeys(parameters["seeds"]))
     seed = f"seed-{seeds[0]}" if len(seeds) == 1 else f"{len(seeds)}-seeds"
     words = [Path(parameters["dataset"]).stem, *dict.fromkeys(parameters["models"]), seed]
-    return re.sub(r"[^\w.-]+", "-", "-".join(words))[:100]
+    return shortened(re.sub(r"[^\w.-]+", "-", "-".join(words)), 100)
 
 
 @flow(

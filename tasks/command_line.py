@@ -26,6 +26,12 @@ def run_command(name: str, program: str, command: Callable[..., int]) -> int:
         suppress_keyboard_interrupt=False,  # whoever calls this answers it
     )
     app.default(command)
+    for word in sys.argv:
+        if any(
+            "\udc80" <= letter <= "\udcff" for letter in word
+        ):  # Python's stand-ins for bytes that are no text
+            print(f"{name}: {word!a} is no UTF-8 text. Give the file a name that is.", file=sys.stderr)
+            return USAGE_ERROR
     try:
         code: int = app(sys.argv[1:], exit_on_error=False, print_error=False)
     except cyclopts.CycloptsError as error:

@@ -46,3 +46,8 @@ def counted(number: int, noun: str) -> str:
 def _two_decimals(value: float) -> str:
     """Two decimals; one significant digit where these would print a non-zero value as 0.00."""
     return f"{value:.2f}" if abs(value) >= 0.005 or value == 0 else f"{value:.1g}"
+
+
+def shortened(name: str, most_bytes: int) -> str:
+    """A name cut to what a file name may hold, which counts bytes: a letter of Hangul has three."""
+    return name.encode()[:most_bytes].decode(errors="ignore")

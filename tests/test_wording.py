@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.wording import and_list, counted, percent, points, span
+from tasks.wording import and_list, counted, percent, points, shortened, span
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,9 @@ def test_lists_of_names(names: list[str], words: str) -> None:
 def test_counted_nouns() -> None:
     """One seed, two seeds, thousands marked."""
     assert [counted(n, "seed") for n in (1, 2, 1_000)] == ["1 seed", "2 seeds", "1,000 seeds"]
+
+
+def test_shortened() -> None:
+    """A letter of Hangul has three bytes, and none is cut in two."""
+    assert shortened("mnist", 10) == "mnist"
+    assert shortened("\uac00" * 80, 100) == "\uac00" * 33

@@ -40,8 +40,14 @@ def is_for_a_person(record: logging.LogRecord) -> bool:
 def prefect_server() -> Iterator[None]:
     """Use the configured Prefect server, or a temporary one while the block runs, and then a shorter log.
 
-    Raises UserError if a server is configured and does not answer.
+    Raises UserError if a server is configured and does not answer, or a proxy setting leads nowhere.
     """
+    try:
+        httpx.Client().close()  # reads the settings of proxies, as every client of Prefect does
+    except (httpx.InvalidURL, ValueError, ImportError) as error:
+        raise UserError(
+            f"A proxy setting cannot be followed ({error}). Correct or unset HTTP_PROXY, HTTPS_PROXY, ALL_PROXY."
+        ) from None
     if url := PREFECT_API_URL.value():
         check_server(url)
         yield

@@ -14,6 +14,7 @@ from tasks.data.arrays import Arrays, Report, checked, content_digest, keep, rea
 from tasks.data.sources import SOURCES, SourceError
 from tasks.errors import UserError, writing_to
 from tasks.files import digest_of, lock, remove_temporary_files
+from tasks.wording import shortened
 
 # What `content_digest` makes of MNIST: type, shape and SHA-256 of the bytes of each array.
 MNIST = {
@@ -121,8 +122,8 @@ def user_dataset(path: Path, folder: Path, report: Report, warn: Report) -> Veri
 
 def name_of(path: Path) -> str:
     """Return a name for the data set at `path`, fit for files and headings; never "mnist"."""
-    name = re.sub(r"[^a-z0-9]+", "-", path.name.removesuffix(".npz").lower()).strip("-") or "unnamed"
-    return "not-mnist" if name == "mnist" else name
+    name = re.sub(r"[\W_]+", "-", path.name.removesuffix(".npz").lower()).strip("-") or "unnamed"
+    return "not-mnist" if name == "mnist" else shortened(name, 100)
 
 
 def might_recover(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:

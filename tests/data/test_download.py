@@ -17,7 +17,7 @@ from small_datasets import changed, idx, npz, small_dataset
 
 from tasks.data import download as download_module
 from tasks.data.arrays import IDX_FILES, Arrays, content_digest, holds, read_npz
-from tasks.data.download import MNIST_DIGEST, download, download_mnist, might_recover
+from tasks.data.download import MNIST_DIGEST, download, download_mnist, might_recover, name_of
 from tasks.data.sources import SourceError
 from tasks.errors import UserError
 
@@ -212,6 +212,20 @@ def test_a_changed_file_of_the_users_is_another_dataset(tmp_path) -> None:
     assert first.path != second.path
     assert holds(Path(first.path), small_dataset())
     assert holds(Path(second.path), flipped)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("My digits_2.npz", "my-digits-2"),
+        ("숫자.npz", "숫자"),
+        ("MNIST.npz", "not-mnist"),
+        ("--.npz", "unnamed"),
+    ],
+)
+def test_names_of_data_sets(file: str, name: str) -> None:
+    """A file's name in any script names its data set; only MNIST is called mnist."""
+    assert name_of(Path(file)) == name
 
 
 def test_a_folder_of_the_users_gives_its_name(tmp_path) -> None:

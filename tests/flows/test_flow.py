@@ -185,6 +185,7 @@ def test_missing_dataset(artifacts: Path, environment: dict[str, str]) -> None:
         ("--min-test-accuracy dense=0.9 dense=0", "once for each network"),
         ("--parallel 0", "1 or more"),
         ("--nonsense", "--nonsense"),
+        ("--dataset d\udcff.npz", "is no UTF-8 text"),
     ],
 )
 def test_bad_flags(

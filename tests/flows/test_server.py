@@ -60,6 +60,13 @@ def test_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Timeout" in said
 
 
+def test_a_proxy_that_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy setting that is no address is named before anything is started."""
+    monkeypatch.setenv("HTTP_PROXY", "::::")
+    with pytest.raises(UserError, match="proxy setting cannot be followed"), script.prefect_server():
+        pass
+
+
 def test_a_server_that_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A temporary server that ends at once, here for its database, is not waited for; its last error is said."""
     (tmp_path / "prefect.db").write_bytes(b"this is no database " * 200)
