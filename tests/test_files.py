@@ -144,3 +144,14 @@ def test_digest_ignores_the_order_of_keys() -> None:
     """Equal values have equal digests, in whatever order their keys were written."""
     assert files.digest_of({"a": 1, "b": 2}) == files.digest_of({"b": 2, "a": 1})
     assert files.digest_of({"a": 1}) != files.digest_of({"a": 1.5})
+
+
+def test_a_link_is_no_leftover(tmp_path: Path) -> None:
+    """What only looks like a temporary file stays: `atomic_write` makes no links and no folders."""
+    link, folder = (tmp_path / f"{files.TEMPORARY_PREFIX}{name}.tmp" for name in ("link", "folder"))
+    (tmp_path / "mine.txt").write_text("mine")
+    link.symlink_to(tmp_path / "mine.txt")
+    folder.mkdir()
+    files.remove_temporary_files(tmp_path)
+    assert link.is_symlink()
+    assert folder.is_dir()
