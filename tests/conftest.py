@@ -38,7 +38,8 @@ class Distribution(LoadFileScheduling):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Distribution:
-    """Choose this distribution, not one that pytest-xdist names."""
+    """Choose this distribution, not one that pytest-xdist names, and keep the order of the tests."""
+    config.option.loadscopereorder = False
     return Distribution(config, log)
 
 
