@@ -83,11 +83,7 @@ def test_a_mean_of_zero_is_zero() -> None:
 
 def test_only_shared_seeds_count() -> None:
     """A pair is compared over the seeds both have; without one there is no comparison."""
-    models = {
-        "a": {0: right(10), 1: right(10)},
-        "b": {1: right(10), 2: right(10)},
-        "c": {3: right(10)},
-    }
+    models = {"a": {0: right(10), 1: right(10)}, "b": {1: right(10), 2: right(10)}, "c": {3: right(10)}}
     (pair,) = compare_models(models)
     assert (pair.models, pair.seeds) == (("a", "b"), [1])
 

@@ -8,13 +8,7 @@ import pytest
 from synthetic import make_data, make_header, make_run
 
 from tasks.comparison.compare import Header
-from tasks.comparison.previous import (
-    Earlier,
-    compare_with_previous,
-    find_previous,
-    read_right,
-    with_answers,
-)
+from tasks.comparison.previous import Earlier, compare_with_previous, find_previous, read_right, with_answers
 from tasks.evaluation.statistics import RightBySeed
 from tasks.results.enums import Change
 from tasks.results.file import read_results
