@@ -1,4 +1,4 @@
-"""What all tests share: a Prefect of their own, and MNIST."""
+"""What all tests share: a Prefect of their own, MNIST, and what a run of the script starts from."""
 
 import atexit
 import os
@@ -29,3 +29,18 @@ def mnist() -> Path:
         return Path(given)
     folder = Path(__file__).resolve().parents[1] / "artifacts" / "data"
     return Path(download("mnist", folder, print).path)
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path, mnist: Path) -> Path:
+    """An artifacts folder that has nothing but the data set."""
+    (tmp_path / "artifacts" / "data").mkdir(parents=True)
+    (tmp_path / "artifacts" / "data" / "mnist.npz").symlink_to(mnist)
+    return tmp_path / "artifacts"
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """An environment without a Prefect server and with an empty Prefect home."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    return {**kept, "PREFECT_HOME": str(tmp_path / "prefect")}

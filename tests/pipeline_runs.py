@@ -18,10 +18,12 @@ from typing import Any
 import numpy as np
 import psutil
 
-PROJECT = Path(__file__).resolve().parent.parent
+from tasks.layout import PROJECT
+
 SCRIPT = PROJECT / "flows" / "mnist_pipeline.py"
 MARK = "MNIST_PIPELINE_TEST_MARK"
 DEADLINE = 900  # seconds; generous, because nothing here is about speed
+LONG_FAULTS = bool(os.environ.get("MNIST_PIPELINE_LONG_FAULTS"))
 TEMPORARY = ".mnist-pipeline-*.tmp*"
 
 
@@ -112,6 +114,13 @@ def wait_for(condition: Callable[[], Any], seconds: float = DEADLINE, pause: flo
             return False
         time.sleep(pause)
     return True
+
+
+def finished(folder: Path, flags: tuple[str, ...]) -> Path:
+    """Run the pipeline to its end, undisturbed; return its artifacts folder."""
+    run = Run(folder / "artifacts", flags, folder / "log")
+    assert run.wait() == 0, run.output
+    return run.artifacts
 
 
 def few_digits(mnist: Path, path: Path) -> Path:
