@@ -125,10 +125,9 @@ def finished(folder: Path, flags: tuple[str, ...]) -> Path:
 
 def few_digits(mnist: Path, path: Path) -> Path:
     """Write a data set of MNIST's first 4,000 training and 1,000 test images: evaluating it takes no time."""
-    with np.load(mnist) as all_digits:
-        np.savez(
-            path, **{name: all_digits[name][: 4000 if "train" in name else 1000] for name in all_digits.files}
-        )
+    with np.load(mnist) as digits:
+        few = {name: digits[name][: 4000 if "train" in name else 1000] for name in digits.files}
+    np.savez(path, **few)
     return path
 
 

@@ -60,10 +60,8 @@ def test_worker_that_dies(artifacts: Path, environment: dict[str, str], tmp_path
     assert script.returncode == 0, errors
     on_dask, locally = results_of(artifacts), results_of(elsewhere)
     assert on_dask["provenance"]["digest"] == locally["provenance"]["digest"]
-    assert {training["origin"] for training in on_dask["models"]["dense"]["trainings"]} <= {
-        "trained",
-        "resumed",
-    }
+    origins = {training["origin"] for training in on_dask["models"]["dense"]["trainings"]}
+    assert origins <= {"trained", "resumed"}
     assert "distributed.worker" not in errors
     assert not list(artifacts.glob(".shared-*"))
 

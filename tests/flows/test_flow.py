@@ -98,10 +98,8 @@ def test_killed_branches(artifacts: Path, environment: dict[str, str]) -> None:
     assert script.returncode == 1
     results = results_of(artifacts)
     assert results["status"] == "failed"
-    assert [(failure["model"], failure["seed"]) for failure in results["failures"]] == [
-        ("dense", 0),
-        ("cnn", 0),
-    ]
+    failures = [(failure["model"], failure["seed"]) for failure in results["failures"]]
+    assert failures == [("dense", 0), ("cnn", 0)]
     assert results["models"]["regularized_cnn"]["trainings"][0]["test"]["n"] == 10_000
     report = (artifacts / "latest" / "report.md").read_text()
     for said in (lines, errors.splitlines()[-1], report):

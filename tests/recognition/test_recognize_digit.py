@@ -31,6 +31,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 SCRIPT = PROJECT / "flows" / "recognize_digit.py"
 DEADLINE = 900  # seconds; generous, because nothing here is about speed
 NETWORKS = [Asked("dense", ["d"], 0.97, 0.1), Asked("cnn", ["c"], 0.99, 0.2)]
+REFUSED = {"file": "blank.png", "digit": None, "models": {}, "error": "no digit is to be seen."}
 
 
 def probabilities(digit: int, certain: float) -> list[float]:
@@ -41,9 +42,7 @@ def probabilities(digit: int, certain: float) -> list[float]:
 @pytest.fixture
 def found() -> Answers:
     """The answers to a clear 7, a refused picture, and a digit on which the networks disagree."""
-    pictures = Pictures(
-        "images.npz", ["a/seven.png", "blank.png", "o$ne.jpg"], {1: "no digit is to be seen."}
-    )
+    pictures = Pictures("images.npz", ["a/seven.png", "blank.png", "o$ne.jpg"], {1: REFUSED["error"]})
     said = {
         "dense": [probabilities(7, 0.9), probabilities(1, 0.6)],
         "cnn": [probabilities(7, 0.99999), probabilities(4, 0.7)],
@@ -55,9 +54,8 @@ def test_introduction(found: Answers) -> None:
     """It is said which run was asked, how it was found, and how good its best network is."""
     good = "cnn recognises 99.00 % of its validation images."
     assert introduction(found.asked) == f"The networks of runs/run are asked, the best of 3 runs: {good}"
-    assert (
-        introduction(replace(found.asked, chosen_from=None)) == f"The networks of runs/run are asked: {good}"
-    )
+    named = replace(found.asked, chosen_from=None)
+    assert introduction(named) == f"The networks of runs/run are asked: {good}"
 
 
 def test_answers_are_read_back(found: Answers, tmp_path: Path) -> None:
@@ -66,18 +64,13 @@ def test_answers_are_read_back(found: Answers, tmp_path: Path) -> None:
     assert read_answers(tmp_path / "answers.json") == found
     content = files.read_json(tmp_path / "answers.json")
     assert content["run"] == "runs/run"
-    assert content["answers"][1] == {
-        "file": "blank.png",
-        "digit": None,
-        "models": {},
-        "error": "no digit is to be seen.",
-    }
+    assert content["answers"][1] == REFUSED
 
 
 def test_answers(found: Answers) -> None:
     """The digit is that of the network best on validation; a refused picture keeps its place and its reason."""
     assert [answer.digit for answer in found.pictures] == [7, None, 4]
-    assert found.pictures[1].error == "no digit is to be seen."
+    assert found.pictures[1].error == REFUSED["error"]
     assert found.pictures[2].best == "cnn"
 
 
@@ -92,12 +85,7 @@ def test_json(found: Answers) -> None:
         },
         "digit": 7,
     }
-    assert printed[1] == {
-        "file": "blank.png",
-        "models": {},
-        "digit": None,
-        "error": "no digit is to be seen.",
-    }
+    assert printed[1] == REFUSED
 
 
 def test_words(found: Answers) -> None:
