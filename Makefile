@@ -34,7 +34,7 @@ test-all: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses 3 --durations 30 $(ARGS)
 
 test-faults: $(INSTALLED)
-	MNIST_PIPELINE_LONG_FAULTS=1 $(BIN)/python -m pytest tests/flows/test_faults.py -rP
+	MNIST_PIPELINE_LONG_FAULTS=1 $(BIN)/python -m pytest tests/flows/test_faults.py tests/flows/test_damages.py -rP
 
 bench: $(INSTALLED)
 	@for what in epochs whole growth; do $(BIN)/python -m benchmarks.speed $$what || exit 1; done

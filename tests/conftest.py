@@ -1,4 +1,4 @@
-"""What all tests share: a Prefect of their own, MNIST, and the order in which they run side by side."""
+"""What all tests share: a Prefect of their own, MNIST, what a run starts from, and their order side by side."""
 
 import atexit
 import os
@@ -57,3 +57,18 @@ def mnist() -> Path:
         return Path(given)
     folder = Path(__file__).resolve().parents[1] / "artifacts" / "data"
     return Path(download("mnist", folder, print).path)
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path, mnist: Path) -> Path:
+    """An artifacts folder that has nothing but the data set."""
+    (tmp_path / "artifacts" / "data").mkdir(parents=True)
+    (tmp_path / "artifacts" / "data" / "mnist.npz").symlink_to(mnist)
+    return tmp_path / "artifacts"
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """An environment without a Prefect server and with an empty Prefect home."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    return {**kept, "PREFECT_HOME": str(tmp_path / "prefect")}

@@ -18,10 +18,12 @@ from typing import Any
 import numpy as np
 import psutil
 
-PROJECT = Path(__file__).resolve().parent.parent
+from tasks.layout import PROJECT
+
 SCRIPT = PROJECT / "flows" / "mnist_pipeline.py"
 MARK = "MNIST_PIPELINE_TEST_MARK"
 DEADLINE = 900  # seconds; generous, because nothing here is about speed
+LONG_FAULTS = bool(os.environ.get("MNIST_PIPELINE_LONG_FAULTS"))
 TEMPORARY = ".mnist-pipeline-*.tmp*"
 
 
@@ -114,13 +116,18 @@ def wait_for(condition: Callable[[], Any], seconds: float = DEADLINE, pause: flo
     return True
 
 
+def finished(folder: Path, flags: tuple[str, ...]) -> Path:
+    """Run the pipeline to its end, undisturbed; return its artifacts folder."""
+    run = Run(folder / "artifacts", flags, folder / "log")
+    assert run.wait() == 0, run.output
+    return run.artifacts
+
+
 def few_digits(mnist: Path, path: Path) -> Path:
     """Write a data set of MNIST's first 4,000 training and 1,000 test images: evaluating it takes no time."""
-    with np.load(mnist) as all_digits:
-        np.savez(
-            path,
-            **{name: all_digits[name][: 4000 if "train" in name else 1000] for name in all_digits.files},
-        )
+    with np.load(mnist) as digits:
+        few = {name: digits[name][: 4000 if "train" in name else 1000] for name in digits.files}
+    np.savez(path, **few)
     return path
 
 

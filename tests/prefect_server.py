@@ -8,7 +8,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,7 +20,9 @@ import httpx
 import psutil
 import pytest
 
-PROJECT = Path(__file__).resolve().parent.parent
+from flows.cli.temporary_server import free_port
+from tasks.layout import PROJECT
+
 PREFECT = str(Path(sys.executable).with_name("prefect"))
 POOL = "mnist-process"
 DEADLINE = 900  # seconds; generous, because nothing here is about speed
@@ -127,13 +128,6 @@ def until(look: Callable[[], Any], log: Path, deadline: float = DEADLINE) -> Any
             return seen
         time.sleep(0.5)
     raise TimeoutError(log.read_text())
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

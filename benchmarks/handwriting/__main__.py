@@ -23,21 +23,14 @@ from matplotlib.ft2font import FT2Font
 from PIL import ImageFont
 
 from benchmarks import common
-from benchmarks.handwriting.pictures import (
-    MNIST_KINDS,
-    Array,
-    Labelled,
-    drawn,
-    enlarged,
-    from_fonts,
-    from_mnist,
-)
+from benchmarks.handwriting import pictures
+from benchmarks.handwriting.pictures import Array, Labelled
 from tasks.errors import UserError
 from tasks.evaluation.measures import wilson_interval
 from tasks.markdown import table
 from tasks.recognition.handwriting import mnist_form
 from tasks.recognition.picture_files import read_picture
-from tasks.recognition.recognize import Pictures, ask_networks, networks_of
+from tasks.recognition.recognize import Pictures, ask_networks, named_run
 from tasks.wording import percent_with_interval
 
 FONTS = (
@@ -73,21 +66,21 @@ def mnist_images(count: int, tuning: bool) -> tuple[Array, Array]:
 
 def kinds(images: Array, digits: Array, fonts: list[Path], tuning: bool) -> dict[str, Labelled]:
     """Return the pictures of each kind; those of fonts, if there are any, are the last."""
-    made = {kind: from_mnist(kind, images, digits, tuning) for kind in MNIST_KINDS}
+    made = {kind: pictures.from_mnist(kind, images, digits, tuning) for kind in pictures.MNIST_KINDS}
     random = np.random.default_rng([tuning, 100])
-    made["scikit-learn's digits, 8 x 8, enlarged"] = enlarged(range(int(tuning), 1797, 2))
-    made["drawn by code, uneven light, noise"] = drawn(len(images) // 2, random)
+    made["scikit-learn's digits, 8 x 8, enlarged"] = pictures.enlarged(range(int(tuning), 1797, 2))
+    made["drawn by code, uneven light, noise"] = pictures.drawn(len(images) // 2, random)
     if fonts:
         name = f"{len(fonts)} handwriting fonts, uneven light, noise"
-        made[name] = from_fonts(fonts, PICTURES_PER_FONT_AND_DIGIT, random)
+        made[name] = pictures.from_fonts(fonts, PICTURES_PER_FONT_AND_DIGIT, random)
     return made
 
 
-def in_mnist_form(pictures: Labelled, jpeg: bool, folder: Path) -> tuple[Array, Array]:
+def in_mnist_form(made: Labelled, jpeg: bool, folder: Path) -> tuple[Array, Array]:
     """Return pictures as recognize-digit brings them to MNIST's form, (n, 28, 28), and their digits (n,)."""
     answered: list[tuple[Array, int]] = []
     path = folder / ("picture.jpg" if jpeg else "picture.png")
-    for picture, digit in pictures:
+    for picture, digit in made:
         picture.save(path, **({"quality": 30} if jpeg else {"compress_level": 1}))
         try:
             answered.append((mnist_form(read_picture(path)), digit))
@@ -107,7 +100,7 @@ def main(
     *, run: Path = common.PROJECT / "artifacts" / "latest", count: int = 2000, tuning: bool = False
 ) -> None:
     """Make, read and answer all pictures; print the table."""
-    networks = networks_of(run)
+    networks = named_run(run).networks
     fonts = installed_fonts(TUNING_FONTS if tuning else FONTS)
     images, digits = mnist_images(count, tuning)
     seen = {"MNIST's own 28 x 28 images": (images, digits)}

@@ -13,46 +13,30 @@ import json
 import os
 import resource
 import shutil
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import psutil
 
 from benchmarks import common
 from tasks.files import read_json, write_json
+from tasks.training import process
 
 RESULTS = Path(__file__).with_name("sweep.json")
-
-
-def start_stub(folder: Path, data_path: str, refresh: bool) -> subprocess.Popen[str]:
-    """Start the stub as `tasks.training.process.start` starts a training."""
-    with (folder / "log.txt").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.load.stub_fit", str(folder), data_path],
-            cwd=common.PROJECT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            start_new_session=True,
-        )
 
 
 def watch_server(found: dict[str, float]) -> None:
     """Keep the largest memory and the processor time of the temporary Prefect server in `found`, for ever."""
     while True:
-        for process in psutil.Process().children(recursive=True):
+        for child in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.Error):
-                if "prefect.server.api.server:create_app" in process.cmdline()[-10:]:
-                    found["megabytes"] = max(found.get("megabytes", 0), process.memory_info().rss / 1e6)
-                    found["seconds"] = sum(process.cpu_times()[:2])
+                if "prefect.server.api.server:create_app" in child.cmdline()[-10:]:
+                    found["megabytes"] = max(found.get("megabytes", 0), child.memory_info().rss / 1e6)
+                    found["seconds"] = sum(child.cpu_times()[:2])
         time.sleep(2)
 
 
@@ -82,7 +66,8 @@ def measure(trainings: int, parallel: int, artifacts: Path) -> dict[str, Any]:
     server: dict[str, float] = {}
     threading.Thread(target=watch_server, args=(server,), daemon=True).start()
     before = time.time()
-    with contextlib.redirect_stdout(io.StringIO()), mock.patch("tasks.training.train.start", start_stub):
+    process.FIT = "benchmarks.load.stub_fit"
+    with contextlib.redirect_stdout(io.StringIO()):
         exit_code = command(
             mnist_pipeline,
             models=["dense", "cnn"],

@@ -164,12 +164,9 @@ def whole_table(measured: dict[str, Any]) -> str:
     rows = []
     for name in measured["whole_programme"]:
         seconds, memory = of(name, "seconds"), max(of(name, "peak_memory_gigabytes"))
-        rows.append(
-            [name, f"{median(seconds):.0f}", ratios(of("script", "seconds"), seconds), f"{memory:.1f}"]
-        )
-    outside, flow = (
-        median(of("cold", key)) for key in ("seconds_outside_epochs", "flow_seconds_outside_epochs")
-    )
+        factor = ratios(of("script", "seconds"), seconds)
+        rows.append([name, f"{median(seconds):.0f}", factor, f"{memory:.1f}"])
+    outside, flow = (median(of("cold", f"{part}seconds_outside_epochs")) for part in ("", "flow_"))
     closing = f"Outside the epochs, cold: {outside:.0f} s, {flow:.0f} s of them in the flow."
     return f"{table(['', 'seconds', 'script / this', 'memory, GB'], rows)}\n\n{closing}"
 

@@ -20,21 +20,16 @@ def run(command: list[str], **environment: str) -> tuple[str, float, float]:
     variables = {**os.environ, **QUIET, **environment}
     with tempfile.TemporaryFile("w+") as output:
         process = psutil.Popen(command, cwd=PROJECT, env=variables, stdout=output, stderr=subprocess.DEVNULL)
-        while (code := ended(process)) is None:
+        while (code := process.poll()) is None:
             peak = max(peak, gigabytes(process))
+            with contextlib.suppress(psutil.TimeoutExpired):
+                process.wait(timeout=0.5)
         seconds = time.monotonic() - started
         output.seek(0)
         lines = output.read().splitlines()
     if code:
         raise UserError(f"{' '.join(command)} ended with exit code {code}. Run it to see why.")
     return (lines or [""])[-1], seconds, peak
-
-
-def ended(process: psutil.Popen) -> int | None:
-    """Wait half a second for a process to end; return its exit code if it has."""
-    with contextlib.suppress(psutil.TimeoutExpired):
-        return int(process.wait(timeout=0.5))
-    return None
 
 
 def gigabytes(process: psutil.Process) -> float:

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tasks.comparison.provenance import PACKAGES
 from tasks.errors import UserError, writing_to
 from tasks.layout import Artifacts
 from tasks.training import specification
@@ -21,7 +22,6 @@ from tasks.training.networks import MODELS
 from tasks.training.process import stopping
 
 CONNECT_SECONDS = 15
-PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "prefect")
 
 
 @contextlib.contextmanager

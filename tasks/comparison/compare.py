@@ -27,17 +27,7 @@ from tasks.evaluation.statistics import RightBySeed
 from tasks.files import digest_of, read_json
 from tasks.results.enums import GateOutcome, Status
 from tasks.results.file import write_results
-from tasks.results.run import (
-    Aggregate,
-    Dataset,
-    Failure,
-    Gate,
-    ModelResult,
-    Plan,
-    Provenance,
-    Results,
-    Spread,
-)
+from tasks.results.run import Aggregate, Dataset, Failure, ModelResult, Plan, Provenance, Results, Spread
 from tasks.results.training import FailedTraining, TrainingResult
 
 # What the digest of the measurements covers, beside the pairs.
@@ -84,7 +74,10 @@ def collect_results(
         for name, plan in header.plans.items()
     }
     comparisons = compare_models({name: right[name] for name in models if name in right})
-    gates = judge_gates(limits, models, right, baselines)
+    gates = [
+        *gate_min_test_accuracy(limits.min_test_accuracy, models),
+        *gate_max_accuracy_drop(limits.max_accuracy_drop, right, baselines),
+    ]
     failed = failures or any(gate.outcome is GateOutcome.NOT_HELD for gate in gates)
     measured = {
         name: [training.model_dump(mode="json", include=MEASURED) for training in model.finished]
@@ -146,21 +139,6 @@ def spread(values: Sequence[float | None]) -> Spread | None:
         minimum=min(known),
         maximum=max(known),
     )
-
-
-def judge_gates(
-    limits: Limits,
-    models: Mapping[str, ModelResult],
-    right: Mapping[str, RightBySeed],
-    baselines: Mapping[str, Baseline],
-) -> list[Gate]:
-    """Return all gates that the run was given, judged."""
-    judged = []
-    if limits.min_test_accuracy is not None:
-        judged += gate_min_test_accuracy(limits.min_test_accuracy, models)
-    if limits.max_accuracy_drop is not None:
-        judged += gate_max_accuracy_drop(limits.max_accuracy_drop, right, baselines)
-    return judged
 
 
 @task(name="compare", task_run_name="compare", cache_policy=NO_CACHE)

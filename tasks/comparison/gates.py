@@ -18,13 +18,16 @@ Answers = NDArray[np.bool_]  # (seeds, n): which test images each training recog
 
 
 def gate_min_test_accuracy(
-    limit: float | Mapping[str, float], models: Mapping[str, ModelResult]
+    limit: float | Mapping[str, float] | None, models: Mapping[str, ModelResult]
 ) -> list[Gate]:
     """One gate per model: is its test accuracy (the mean over seeds) at least the limit?
 
-    `limit` is one number for all models of the run or one per name. The measured value counts, not its
-    interval: the limit is the user's floor, set with the noise in mind. A model without a result does not hold.
+    `limit` is one number for all models of the run or one per name, None for no gate. The measured value counts,
+    not its interval: the limit is the user's floor, set with the noise in mind. A model without a result does not
+    hold.
     """
+    if limit is None:
+        return []
     limits = limit if isinstance(limit, Mapping) else dict.fromkeys(models, limit)
     return [_min_test_accuracy(name, least, models.get(name)) for name, least in limits.items()]
 
@@ -41,7 +44,7 @@ def _min_test_accuracy(name: str, least: float, model: ModelResult | None) -> Ga
 
 
 def gate_max_accuracy_drop(
-    limit: float, right: Mapping[str, RightBySeed], baselines: Mapping[str, Baseline]
+    limit: float | None, right: Mapping[str, RightBySeed], baselines: Mapping[str, Baseline]
 ) -> list[Gate]:
     """One gate per model: did its test accuracy drop by more than `limit` (a fraction) since its baseline?
 
@@ -51,6 +54,8 @@ def gate_max_accuracy_drop(
     interval lies above the limit would let half of all drops pass that exceed it by 0.3 points, too many for
     a guard; the interval is given, so that one can read it that way.
     """
+    if limit is None:
+        return []
     answers = {
         model: tuple(
             np.array([of_run[seed] for seed in sorted(baseline.right)])

@@ -72,11 +72,8 @@ class _Shared:
         """Of "no difference"; None where the seeds are too few for a verdict."""
         if len(self.seeds) == 1:
             return mcnemar_p(*self.counts[1:3])
-        return paired_t_p(self.differences, self.one_image) if self.judged else None
-
-    @property
-    def judged(self) -> bool:
-        return len(self.seeds) == 1 or len(self.seeds) >= SEEDS_FOR_A_VERDICT
+        enough = len(self.seeds) >= SEEDS_FOR_A_VERDICT
+        return paired_t_p(self.differences, self.one_image) if enough else None
 
 
 def compare_models(right: Mapping[str, RightBySeed]) -> list[Pair]:
@@ -112,7 +109,7 @@ def _pair(shared: _Shared, p_adjusted: float, level: float, pairs: int) -> Pair:
         "difference": sum(shared.images) * shared.one_image / len(shared.seeds),
         "pairs": pairs,
     }
-    if not shared.judged:
+    if shared.p_value is None:
         return Pair(**facts, interval=None, level=None, verdict=Verdict.TOO_FEW_SEEDS)
     if len(shared.seeds) == 1:
         both, first, second, neither = shared.counts

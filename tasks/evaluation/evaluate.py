@@ -150,10 +150,7 @@ def evaluate(training: Training, prepared: PreparedData, run_folder: str) -> Eva
     with atomic_write(path.with_suffix(".npz")) as temporary:
         np.savez(temporary, right=right, mistakes=test_images[mistakes, :, :, 0])
     evaluated = EvaluatedTraining(
-        model=training.model,
-        parameter_count=fitted.parameter_count,
-        summary=fitted.summary,
-        training=result,
+        model=training.model, parameter_count=fitted.parameter_count, summary=fitted.summary, training=result
     )
     write_json(path, evaluated.model_dump(mode="json"))
     return Evaluation(training.model, training.seed, str(path))

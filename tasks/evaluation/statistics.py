@@ -12,10 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 Right = NDArray[np.bool_]  # one truth value per test image: did the training recognise it?
-
-
 RightBySeed = Mapping[int, Right]
-
 
 ALPHA = 0.05
 
@@ -54,7 +51,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def holm_levels(p_values: Sequence[float], alpha: float = ALPHA) -> list[float]:
+def holm_levels(p_values: Sequence[float]) -> list[float]:
     """The confidence level of each pair's interval that agrees with Holm's decision about the pair.
 
     Holm holds the smallest of m p-values against alpha / m, the next against alpha / (m - 1), and so on, and
@@ -69,10 +66,10 @@ def holm_levels(p_values: Sequence[float], alpha: float = ALPHA) -> list[float]:
     Bonferroni's level for all pairs would guarantee the widths, but it calls pairs tied that Holm separates.
     """
     levels = [0.0] * len(p_values)
-    bound, stopped = alpha, False
+    bound, stopped = ALPHA, False
     for step, index in enumerate(np.argsort(p_values, kind="stable")):
         if not stopped:
-            bound = alpha / (len(p_values) - step)
+            bound = ALPHA / (len(p_values) - step)
             stopped = p_values[index] > bound
         levels[index] = 1 - bound
     return levels

@@ -48,7 +48,7 @@ def named_run(run_folder: Path) -> AskedRun:
             f"{run_folder} holds no run. Train first (python flows/mnist_pipeline.py), or name the folder of a "
             "run with --run."
         )
-    return AskedRun(str(run_folder.resolve()), networks_of(run_folder))
+    return AskedRun(str(run_folder.resolve()), kept_networks(read_results(run_folder), run_folder))
 
 
 def best_run(artifacts: Path) -> AskedRun:
@@ -72,16 +72,8 @@ def best_run(artifacts: Path) -> AskedRun:
     return replace(max(runs)[-1], chosen_from=len(runs))  # no two runs have the same folder
 
 
-def networks_of(run_folder: Path) -> list[Asked]:
-    """Return the networks of a run that finished and did not diverge, in the order of its report.
-
-    Raises UserError if the folder holds no run that this version reads, or none of its trainings is kept.
-    """
-    return kept_networks(read_results(run_folder), run_folder)
-
-
 def kept_networks(results: Results, run_folder: Path) -> list[Asked]:
-    """Return the networks of which a sound training is kept. Raises UserError if there is none."""
+    """Return the networks of which a sound training is kept, in the report's order. Raises UserError if none."""
     artifacts = Artifacts.of(run_folder).root
     networks = []
     for name, model in results.models.items():

@@ -1,6 +1,5 @@
 """A whole run: its networks, the comparisons between them and with the run before, and how it was made."""
 
-from functools import cached_property
 from typing import Literal
 
 from pydantic import JsonValue
@@ -61,7 +60,7 @@ class ModelResult(Plan):
     trainings: list[TrainingResult | FailedTraining]
     aggregate: Aggregate | None  # None if no training has a result
 
-    @cached_property
+    @property
     def finished(self) -> list[TrainingResult]:
         return [training for training in self.trainings if isinstance(training, TrainingResult)]
 
@@ -217,7 +216,7 @@ class Results(Record):
     failures: list[Failure]
     previous_run: PreviousRun | None
 
-    @cached_property
+    @property
     def finished(self) -> dict[str, ModelResult]:
         """The networks that have a result, in the order of the run."""
         return {name: model for name, model in self.models.items() if model.aggregate}

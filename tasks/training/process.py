@@ -15,6 +15,7 @@ from typing import Any
 from tasks.errors import PlainError
 from tasks.layout import PROJECT
 
+FIT = "tasks.training.fit"  # what a training process runs
 SECONDS_TO_END = 5  # after that SIGKILL follows SIGTERM
 STOPPED = "stopped with the run; finished epochs are kept, the next run goes on from there"
 
@@ -82,7 +83,7 @@ def start(folder: Path, data_path: str, refresh: bool) -> subprocess.Popen[str]:
     """Start the training process; it is a group of its own, so that Ctrl-C reaches the flow first."""
     command = [
         sys.executable,
-        *("-m", "tasks.training.fit", str(folder), data_path),
+        *("-m", FIT, str(folder), data_path),
         *(["--refresh"] if refresh else []),
     ]
     with (folder / "log.txt").open("ab") as log:

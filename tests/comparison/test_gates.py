@@ -78,21 +78,18 @@ def test_a_drop_beyond_limit_and_chance_fails() -> None:
     assert (gate.since, gate.interval) == ("earlier", difference_interval(20, 0, 1_000))
 
 
-def test_a_drop_within_the_limit_holds() -> None:
-    """A sure drop that the user tolerates holds."""
-    assert drop_gate(10, 30, 0.02).outcome is GateOutcome.HELD
-
-
-def test_a_drop_that_may_be_chance_holds() -> None:
-    """Three more mistakes exceed a limit of zero but not chance: p is one in eight."""
-    gate = drop_gate(10, 13, 0.0)
-    assert (gate.outcome, gate.p_adjusted) == (GateOutcome.HELD, 0.125)
-
-
-def test_a_rise_holds() -> None:
-    """An accuracy that rose holds a limit of zero."""
-    gate = drop_gate(30, 10, 0.0)
-    assert (gate.outcome, gate.observed) == (GateOutcome.HELD, -0.02)
+@pytest.mark.parametrize(
+    ("before", "now", "limit", "drop", "p_adjusted"),
+    [
+        (10, 30, 0.02, 0.02, 2**-20),  # a sure drop that the user tolerates
+        (10, 13, 0.0, 0.003, 0.125),  # may be chance
+        (30, 10, 0.0, -0.02, 1.0),  # a rise
+    ],
+)
+def test_drops_that_hold(before: int, now: int, limit: float, drop: float, p_adjusted: float) -> None:
+    """A drop within the limit holds, one that may be chance, and a rise."""
+    gate = drop_gate(before, now, limit)
+    assert (gate.outcome, gate.observed, gate.p_adjusted) == (GateOutcome.HELD, drop, p_adjusted)
 
 
 def test_without_a_baseline_nothing_is_judged() -> None:

@@ -12,17 +12,14 @@ from tasks.evaluation.statistics import difference_interval, excludes_zero, pair
 from tasks.results.enums import Verdict
 
 
-def right(n: int, *wrong: range) -> np.ndarray:
-    """Truth values of n images of which those in the ranges are not recognised."""
-    answers = np.ones(n, dtype=bool)
-    for images in wrong:
-        answers[list(images)] = False
-    return answers
+def seeds(n: int, *wrong: int) -> dict[int, np.ndarray]:
+    """Truth values of n images by seed, of which the first `wrong` are not recognised."""
+    return {seed: np.arange(n) >= number for seed, number in enumerate(wrong)}
 
 
 def test_one_seed_speaks_of_these_trainings() -> None:
     """The better model is named; difference and interval are first minus second."""
-    (pair,) = compare_models({"dense": {0: right(1_000, range(60))}, "cnn": {0: right(1_000, range(20))}})
+    (pair,) = compare_models({"dense": seeds(1_000, 60), "cnn": seeds(1_000, 20)})
     assert pair.difference == pytest.approx(-0.04)
     assert (pair.verdict, pair.better, pair.seeds) == (Verdict.SECOND_BETTER, "cnn", [0])
     assert (pair.both_right, pair.only_first, pair.only_second, pair.both_wrong) == (940, 0, 40, 20)
@@ -32,13 +29,14 @@ def test_one_seed_speaks_of_these_trainings() -> None:
 
 def test_a_small_difference_is_tied() -> None:
     """5 to 8 discordant images cannot tell two models apart."""
-    (pair,) = compare_models({"a": {0: right(100, range(8))}, "b": {0: right(100, range(8, 13))}})
+    images = np.arange(100)
+    (pair,) = compare_models({"a": {0: images >= 8}, "b": {0: (images < 8) | (images >= 13)}})
     assert (pair.verdict, pair.better) == (Verdict.TIED, None)
 
 
 def test_a_tie_by_the_number_of_pairs() -> None:
     """Alone, 7 to 0 discordant images are significant (p = 0.016); among six pairs they are not."""
-    models = {name: {0: right(100, range(wrong))} for name, wrong in zip("abcd", (0, 7, 7, 7), strict=True)}
+    models = {name: seeds(100, wrong) for name, wrong in zip("abcd", (0, 7, 7, 7), strict=True)}
     pair = compare_models(models)[0]
     assert pair.p_adjusted == pytest.approx(6 * 2 * 0.5**7)
     assert excludes_zero(pair.interval)
@@ -47,9 +45,7 @@ def test_a_tie_by_the_number_of_pairs() -> None:
 
 def test_two_seeds_give_no_verdict() -> None:
     """Two seeds: the mean difference and both values, but neither interval, p-value nor verdict."""
-    pair = compare_models(
-        {"a": {0: right(100), 1: right(100)}, "b": {0: right(100, range(4)), 1: right(100, range(6))}}
-    )[0]
+    (pair,) = compare_models({"a": seeds(100, 0, 0), "b": seeds(100, 4, 6)})
     assert pair.difference == pytest.approx(0.05)
     assert pair.differences == pytest.approx([0.04, 0.06])
     assert (pair.interval, pair.p_value, pair.p_adjusted, pair.both_right) == (None,) * 4
@@ -58,36 +54,27 @@ def test_two_seeds_give_no_verdict() -> None:
 
 def test_three_seeds_speak_of_the_networks() -> None:
     """Three seeds: a t-interval over the differences and no p-value."""
-    first = {seed: right(1_000) for seed in range(3)}
-    second = {seed: right(1_000, range(wrong)) for seed, wrong in enumerate((40, 42, 44))}
-    (pair,) = compare_models({"cnn": first, "dense": second})
+    (pair,) = compare_models({"cnn": seeds(1_000, 0, 0, 0), "dense": seeds(1_000, 40, 42, 44)})
     assert pair.interval == pytest.approx(paired_t_interval([0.040, 0.042, 0.044], 0.95, 0))
     assert (pair.verdict, pair.better, pair.p_value) == (Verdict.FIRST_BETTER, "cnn", None)
 
 
 def test_three_seeds_may_be_tied() -> None:
     """Differences of both signs cannot tell two networks apart."""
-    first = {seed: right(1_000, range(wrong)) for seed, wrong in enumerate((10, 12, 14))}
-    second = {seed: right(1_000, range(wrong)) for seed, wrong in enumerate((12, 11, 13))}
-    (pair,) = compare_models({"a": first, "b": second})
+    (pair,) = compare_models({"a": seeds(1_000, 10, 12, 14), "b": seeds(1_000, 12, 11, 13)})
     assert pair.verdict is Verdict.TIED
 
 
 def test_a_mean_of_zero_is_zero() -> None:
     """Differences of +3, -1 and -2 images of 10,000 leave no residue of floating point."""
-    first = {seed: right(10_000, range(wrong)) for seed, wrong in enumerate((0, 1, 2))}
-    second = {seed: right(10_000, range(wrong)) for seed, wrong in enumerate((3, 0, 0))}
-    (pair,) = compare_models({"a": first, "b": second})
+    (pair,) = compare_models({"a": seeds(10_000, 0, 1, 2), "b": seeds(10_000, 3, 0, 0)})
     assert pair.difference == 0.0
 
 
 def test_only_shared_seeds_count() -> None:
     """A pair is compared over the seeds both have; without one there is no comparison."""
-    models = {
-        "a": {0: right(10), 1: right(10)},
-        "b": {1: right(10), 2: right(10)},
-        "c": {3: right(10)},
-    }
+    right = np.ones(10, dtype=bool)
+    models = {"a": {0: right, 1: right}, "b": {1: right, 2: right}, "c": {3: right}}
     (pair,) = compare_models(models)
     assert (pair.models, pair.seeds) == (("a", "b"), [1])
 

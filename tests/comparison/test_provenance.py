@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from specified import specified
+
 from tasks.comparison.provenance import failures
 from tasks.results.enums import Step
-from tasks.training.specification import specifications
 
 
 class Ended:
@@ -25,17 +26,7 @@ def ended(*outcomes: Any) -> Any:
     return [Ended(outcome) for outcome in outcomes]
 
 
-SPECIFICATIONS = specifications(
-    ["dense"],
-    range(4),
-    "ab",
-    epochs=2,
-    batch_size=128,
-    learning_rate=None,
-    pixel_scaling="unit",
-    precision="float32",
-    threads=2,
-)
+SPECIFICATIONS = [specified(seed=seed) for seed in range(4)]
 
 
 def test_branches_that_succeed() -> None:
@@ -48,9 +39,8 @@ def test_branches_that_fail() -> None:
     first, second, third = ValueError("no memory"), ValueError("killed"), KeyError("no labels")
     trainings = ended("training", first, second, "training")
     evaluations = ended("evaluation", first, second, third)
-    assert [
-        (each.task, each.seed, each.error) for each in failures(SPECIFICATIONS, trainings, evaluations)
-    ] == [
+    found = failures(SPECIFICATIONS, trainings, evaluations)
+    assert [(each.task, each.seed, each.error) for each in found] == [
         (Step.TRAIN, 1, "ValueError: no memory"),
         (Step.TRAIN, 2, "ValueError: killed"),
         (Step.EVALUATE, 3, "KeyError: 'no labels'"),

@@ -97,13 +97,9 @@ def test_the_headline_is_the_final_epoch() -> None:
 def test_a_training_without_numbers_survives() -> None:
     """Predictions and sums that are NaN give an accuracy of 0 and no NLL."""
     nothing = np.full((100, 10), np.nan)
-    entry = measured(
-        final_test=nothing,
-        final_validation=nothing,
-        best_validation=nothing,
-        final_train_nll=np.float64(np.nan),
-        final_train_correct=np.float64(np.nan),
-    )
+    predictions = dict.fromkeys(("final_test", "final_validation", "best_validation"), nothing)
+    sums = dict.fromkeys(("final_train_nll", "final_train_correct"), np.float64(np.nan))
+    entry = measured(**predictions, **sums)
     assert (entry.test.accuracy, entry.test.nll, entry.train.nll) == (0.0, None, None)
 
 

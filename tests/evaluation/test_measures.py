@@ -44,11 +44,6 @@ def test_wilson_interval_agrees_with_statsmodels(case: tuple[int, int]) -> None:
     assert wilson_interval(correct, n) == pytest.approx(expected, abs=1e-12)
 
 
-def test_wilson_interval_of_the_headline() -> None:
-    """9,860 of 10,000 right: 98.60 %, from 98.35 to 98.81."""
-    assert wilson_interval(9_860, 10_000) == pytest.approx([0.98350, 0.98812], abs=5e-6)
-
-
 def test_accuracy_nll_and_confusion_agree_with_scikit_learn() -> None:
     """Accuracy, mean NLL and confusion matrix (rows are the truth) are scikit-learn's."""
     log_probabilities, labels = random_case(500)

@@ -13,15 +13,14 @@ from typing import Any
 
 import psutil
 import pytest
-from test_flow import DEADLINE, SCRIPT, artifacts, environment, latest_results, pipeline, process_of
+from pipeline_runs import DEADLINE, SCRIPT, results_of
+from test_flow import pipeline, process_of
 
 from flows.cli import dask_runner, pipeline_command
 from flows.mnist_pipeline import mnist_pipeline
 from tasks.errors import UserError
 from tasks.ownership import MARKER
 from tasks.training.process import stopping
-
-__all__ = ["artifacts", "environment"]  # fixtures
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("prefect_dask") is None, reason="the extra [dask] is not installed"
@@ -59,12 +58,10 @@ def test_worker_that_dies(artifacts: Path, environment: dict[str, str], tmp_path
         worker.kill()
         _, errors = script.communicate(timeout=DEADLINE)
     assert script.returncode == 0, errors
-    on_dask, locally = latest_results(artifacts), latest_results(elsewhere)
+    on_dask, locally = results_of(artifacts), results_of(elsewhere)
     assert on_dask["provenance"]["digest"] == locally["provenance"]["digest"]
-    assert {training["origin"] for training in on_dask["models"]["dense"]["trainings"]} <= {
-        "trained",
-        "resumed",
-    }
+    origins = {training["origin"] for training in on_dask["models"]["dense"]["trainings"]}
+    assert origins <= {"trained", "resumed"}
     assert "distributed.worker" not in errors
     assert not list(artifacts.glob(".shared-*"))
 

@@ -49,10 +49,8 @@ def test_run(operation: Operation, completed: dict[str, Any]) -> None:
     assert {"download-mnist", "train-dense-seed-0", "train-dense-seed-1", "compare", "report"} <= set(
         operation.task_runs(completed)
     )
-    artifacts = operation.ask(
-        "POST", "/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [completed["id"]]}}}
-    )
-    found = {artifact["key"]: artifact["data"] for artifact in artifacts}
+    body = {"artifacts": {"flow_run_id": {"any_": [completed["id"]]}}}
+    found = {each["key"]: each["data"] for each in operation.ask("POST", "/artifacts/filter", body)}
     assert "data:image/png;base64," in found["mnist-report"]
     assert [row["seed"] for row in json.loads(found["mnist-results"])] == [0, 1]
 

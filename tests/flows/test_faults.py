@@ -1,50 +1,40 @@
-"""Kills and damages at random points, with a seeded generator: nothing is lost, nothing damaged is used.
+"""Kills at random points, with a seeded generator: nothing is lost but the epoch in flight.
 
-`make test-all` does a few of each; `make test-faults` does fifty kills of runs of all networks and fifty damages.
-Both print what they did: see it with `pytest -rP`.
+`make test-all` does a few, `make test-faults` fifty, of runs of all networks; `pytest -rP` prints what they did.
 """
 
 import contextlib
-import io
 import json
 import os
 import random
-import shutil
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from pipeline_runs import LONG_FAULTS as LONG
 from pipeline_runs import (
     TEMPORARY,
     Run,
     bits_of,
     checkpoints,
     few_digits,
+    finished,
     record_of,
     results_of,
     temporary_files,
     unfinished,
     wait_for,
 )
-from small_datasets import npz
 
-from tasks import files
-from tasks.comparison.previous import read_right
-from tasks.sealed import read_record
-
-LONG = bool(os.environ.get("MNIST_PIPELINE_LONG_FAULTS"))
 EPOCHS = 4
 CHAINS, KILLS, WRITES = (10, 5, 2) if LONG else (1, 3, 1)  # of the kills of a chain, so many come in a write
 MODELS = ("dense", "cnn", "regularized_cnn", "deep_cnn", "challenger") if LONG else ("dense", "cnn")
 SAMPLES = "2000" if LONG else "500"
 KILL_FLAGS = ("--models", *MODELS, "--train-samples", SAMPLES, "--epochs", str(EPOCHS))
 ENDS_THE_RUN = ("group", "parent", "everything")
-DAMAGED_RUNS, DAMAGES_AT_ONCE = 10 if LONG else 1, 5
-DAMAGE_FLAGS = ("--models", "dense", "cnn", "--seeds", "0", "1", "--train-samples", "500", "--epochs", "2")
 
 pytestmark = pytest.mark.long
 
@@ -55,23 +45,10 @@ def digits(tmp_path_factory: pytest.TempPathFactory, mnist: Path) -> tuple[str, 
     return "--dataset", str(few_digits(mnist, tmp_path_factory.mktemp("data") / "digits.npz"))
 
 
-def finished(folder: Path, flags: tuple[str, ...]) -> Path:
-    """Run the pipeline to its end, undisturbed; return its artifacts folder."""
-    run = Run(folder / "artifacts", flags, folder / "log")
-    assert run.wait() == 0, run.output
-    return run.artifacts
-
-
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, digits: tuple[str, str]) -> dict[str, Any]:
     """The bits of a run that nobody killed."""
     return bits_of(finished(tmp_path_factory.mktemp("undisturbed"), (*KILL_FLAGS, *digits)))
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory, digits: tuple[str, str]) -> Path:
-    """An artifacts folder whose files are to be damaged."""
-    return finished(tmp_path_factory.mktemp("store"), (*DAMAGE_FLAGS, *digits))
 
 
 def plan(chance: random.Random) -> Iterator[tuple[str, bool]]:
@@ -191,93 +168,3 @@ def test_kills(number: int, undisturbed: dict[str, Any], digits: tuple[str, str]
     for name in checkpoints(artifacts):  # no epoch is lost but the one in flight
         kept_of_it = {kept[name] for kept in kept_at_kills if name in kept}
         assert set(record_of(artifacts / "trainings" / name)["resumed_after"]) == kept_of_it, name
-
-
-def truncated(content: bytes, chance: random.Random) -> bytes:
-    """The end is lost, as by a power cut."""
-    return content[: chance.randrange(1, len(content))]
-
-
-def bit_flipped(content: bytes, chance: random.Random) -> bytes:
-    """One bit is another one."""
-    place = chance.randrange(len(content))
-    return content[:place] + bytes([content[place] ^ 1 << chance.randrange(8)]) + content[place + 1 :]
-
-
-def emptied(content: bytes, chance: random.Random) -> bytes:
-    """Nothing is left but the name."""
-    return b""
-
-
-def of_another_version(content: bytes, chance: random.Random) -> bytes:
-    """The file is sound, but holds what some other program writes."""
-    return b'{"schema_version": 0}' if content[:1] == b"{" else npz({"x": np.zeros(3, np.uint8)})
-
-
-def damage_some_files(artifacts: Path, chance: random.Random) -> Iterator[tuple[Path, bytes]]:
-    """Damage files that a next run could read, at most one of each training; yield them as they were before."""
-    groups = [
-        [path for path in sorted(folder.iterdir()) if path.name != "log.txt"]
-        for folder in sorted(artifacts.glob("trainings/*/"))
-    ]
-    groups.append(sorted(artifacts.glob("data/*.npz")))
-    groups.append([*artifacts.glob("runs/*/results.json"), *sorted(artifacts.glob("runs/*/trainings/*.npz"))])
-    for group in chance.sample(groups, DAMAGES_AT_ONCE):
-        path = chance.choice(group)
-        damage = chance.choice((truncated, bit_flipped, emptied, of_another_version))
-        before = path.read_bytes()
-        path.write_bytes(damage(before, chance))
-        yield path, before
-
-
-def means_the_same(path: Path, before: bytes) -> bool:
-    """Return whether what a run reads from a file is still the same: 1E-3 is 1e-3, a zip file has idle bytes."""
-    try:
-        if path.suffix == ".json":
-            return bool(json.loads(path.read_bytes()) == json.loads(before))
-        if path.parent.name == "trainings":  # a run reads from another's only which images were recognised
-            with np.load(io.BytesIO(before)) as stored:
-                return np.array_equal(
-                    read_right(path.parent.parent, *path.stem.rsplit("-", 1)), stored["right"]
-                )
-        with np.load(path) as after, np.load(io.BytesIO(before)) as stored:
-            return after.files == stored.files and all(
-                np.array_equal(after[name], stored[name]) for name in stored.files
-            )
-    except Exception:  # unreadable in one of many ways
-        return False
-
-
-def is_reported(path: Path, run: Run) -> bool:
-    """Return whether a run names a damaged file: in its log, or in its comparison with the earlier run."""
-    if path.parent.name == "trainings":  # of the earlier run
-        previous = results_of(run.artifacts)["previous_run"]
-        return " with seed ".join(path.stem.rsplit("-", 1)) in previous["unreadable"]
-    return f"{path.parent.name}/{path.name}" in run.output
-
-
-@pytest.mark.parametrize("number", range(DAMAGED_RUNS))
-def test_damages(number: int, store: Path, digits: tuple[str, str], tmp_path: Path) -> None:
-    """Damaged files are reported and made again, in the same bits; none is used, none is fatal."""
-    artifacts = tmp_path / "artifacts"
-    shutil.copytree(store, artifacts, symlinks=True)
-    damaged = list(damage_some_files(artifacts, random.Random(number)))
-    harmless = [path for path, before in damaged if means_the_same(path, before)]
-
-    run = Run(artifacts, (*DAMAGE_FLAGS, *digits), tmp_path / "log")
-    assert run.wait() == 0, run.output
-    reported = [path for path, _ in damaged if is_reported(path, run)]
-    for path, _ in damaged:
-        found = "reported" if path in reported else "harmless" if path in harmless else "not noticed"
-        print(json.dumps({"run": number, "damaged": str(path.relative_to(artifacts)), "found": found}))
-    assert {path for path, _ in damaged} == {*reported, *harmless}
-    assert bits_of(artifacts) == bits_of(store)
-    for path, before in damaged:  # a checkpoint that is made again has another name, because times differ
-        assert path.parent.name != "data" or means_the_same(path, before)
-    for folder in artifacts.glob("trainings/*/"):
-        assert read_record(folder / "training.json", spec=files.read_json(folder / "spec.json"))
-    aside = [path for path in reported if path.is_relative_to(artifacts / "trainings")]
-    assert len(list((artifacts / "damaged").glob("*"))) == len(aside)
-    assert temporary_files(artifacts) == []
-    assert run.leftovers() == []
-    assert "Traceback" not in run.output

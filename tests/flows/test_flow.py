@@ -1,7 +1,5 @@
 """The whole pipeline, run as its users run it: a subprocess, another folder, no server, an empty Prefect home."""
 
-import json
-import os
 import re
 import subprocess
 import sys
@@ -10,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from pipeline_runs import DEADLINE, PROJECT, SCRIPT, results_of
 from prefect.exceptions import ParameterTypeError
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
@@ -17,25 +16,6 @@ from flows.cli import pipeline_command
 from flows.cli.script import prefect_server
 from flows.mnist_pipeline import mnist_pipeline
 from tasks.errors import UserError
-from tasks.layout import PROJECT
-
-SCRIPT = PROJECT / "flows" / "mnist_pipeline.py"
-DEADLINE = 900  # seconds; generous, because nothing here is about speed
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    """An environment without a Prefect server and with an empty Prefect home."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    return {**kept, "PREFECT_HOME": str(tmp_path / "prefect")}
-
-
-@pytest.fixture
-def artifacts(tmp_path: Path, mnist: Path) -> Path:
-    """An artifacts folder that has nothing but the data set."""
-    (tmp_path / "artifacts" / "data").mkdir(parents=True)
-    (tmp_path / "artifacts" / "data" / "mnist.npz").symlink_to(mnist)
-    return tmp_path / "artifacts"
 
 
 def pipeline(artifacts: Path, environment: dict[str, str], *flags: str) -> subprocess.CompletedProcess[str]:
@@ -48,11 +28,6 @@ def pipeline(artifacts: Path, environment: dict[str, str], *flags: str) -> subpr
         text=True,
         timeout=DEADLINE,
     )
-
-
-def latest_results(artifacts: Path) -> dict[str, dict]:
-    """The results.json of the newest run."""
-    return json.loads((artifacts / "latest" / "results.json").read_text())
 
 
 def test_a_server_that_does_not_answer() -> None:
@@ -77,7 +52,7 @@ def test_run_and_run_again(artifacts: Path, environment: dict[str, str]) -> None
     flags = ("--train-samples", "1000", "--epochs", "2")
     first = pipeline(artifacts, environment, *flags)
     assert first.returncode == 0, first.stderr
-    results = latest_results(artifacts)
+    results = results_of(artifacts)
     assert results["status"] == "completed"
     assert list(results["models"]) == ["dense", "cnn", "regularized_cnn"]
     counts = [model["parameter_count"] for model in results["models"].values()]
@@ -97,7 +72,7 @@ def test_run_and_run_again(artifacts: Path, environment: dict[str, str]) -> None
 
     second = pipeline(artifacts, environment, *flags)
     assert second.returncode == 0, second.stderr
-    again = latest_results(artifacts)
+    again = results_of(artifacts)
     assert again["provenance"]["run"] != results["provenance"]["run"]
     assert again["provenance"]["digest"] == results["provenance"]["digest"]
     origins = [training["origin"] for model in again["models"].values() for training in model["trainings"]]
@@ -121,12 +96,10 @@ def test_killed_branches(artifacts: Path, environment: dict[str, str]) -> None:
         process_of("cnn-0-", script.pid).terminate()
         lines, errors = script.communicate(timeout=DEADLINE)
     assert script.returncode == 1
-    results = latest_results(artifacts)
+    results = results_of(artifacts)
     assert results["status"] == "failed"
-    assert [(failure["model"], failure["seed"]) for failure in results["failures"]] == [
-        ("dense", 0),
-        ("cnn", 0),
-    ]
+    failures = [(failure["model"], failure["seed"]) for failure in results["failures"]]
+    assert failures == [("dense", 0), ("cnn", 0)]
     assert results["models"]["regularized_cnn"]["trainings"][0]["test"]["n"] == 10_000
     report = (artifacts / "latest" / "report.md").read_text()
     for said in (lines, errors.splitlines()[-1], report):

@@ -10,16 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pipeline_runs import (
-    DEADLINE,
-    PROJECT,
-    Run,
-    checkpoints,
-    record_of,
-    results_of,
-    temporary_files,
-    wait_for,
-)
+from pipeline_runs import PROJECT, Run, checkpoints, record_of, results_of, temporary_files, wait_for
 
 pytestmark = pytest.mark.long
 
@@ -38,14 +29,6 @@ sys.exit(not state.is_completed())
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a disk")
 
 
-@pytest.fixture
-def artifacts(tmp_path: Path, mnist: Path) -> Path:
-    """An artifacts folder that has nothing but the data set."""
-    (tmp_path / "artifacts" / "data").mkdir(parents=True)
-    (tmp_path / "artifacts" / "data" / "mnist.npz").symlink_to(mnist)
-    return tmp_path / "artifacts"
-
-
 @pytest.mark.parametrize(
     ("number", "whom", "flags", "advice"),
     [
@@ -58,7 +41,7 @@ def test_stopped_by_a_signal(
 ) -> None:
     """SIGTERM, or Ctrl-C to the whole foreground group, ends a run in seconds; its last line says how to go on."""
     run = Run(artifacts, (*ENDLESS, *flags), tmp_path / "log")
-    assert wait_for(lambda: max(checkpoints(artifacts).values(), default=0) >= 2, DEADLINE), run.output
+    assert wait_for(lambda: max(checkpoints(artifacts).values(), default=0) >= 2), run.output
     (os.killpg if whom == "group" else os.kill)(run.process.pid, number)
     assert run.wait() == 128 + number
     assert run.leftovers() == []

@@ -36,41 +36,19 @@ def other_user() -> dict[str, Any]:
 def database() -> Iterator[str]:
     """The address of an empty database of a PostgreSQL that lives as long as the test."""
     assert INITDB is not None
-    folder = Path(
-        tempfile.mkdtemp(prefix="mnist-pipeline-test-postgres-")
-    )  # pytest's own is closed to others
+    # pytest's own folders are closed to others
+    folder = Path(tempfile.mkdtemp(prefix="mnist-pipeline-test-postgres-"))
     user, data, password, port = other_user(), folder / "data", folder / "password", free_port()
     password.write_text(PASSWORD)
     for path in (folder, password):
         os.chown(path, user.get("user", -1), user.get("group", -1))
     initialise = [INITDB, "--pgdata", data, "--username", "prefect", "--auth", "scram-sha-256"]
-    subprocess.run(
-        [*initialise, "--pwfile", password, "--no-sync"],
-        check=True,
-        capture_output=True,
-        cwd=folder,
-        timeout=DEADLINE,
-        **user,
-    )
+    initialise += ["--pwfile", password, "--no-sync"]
+    subprocess.run(initialise, check=True, capture_output=True, cwd=folder, timeout=DEADLINE, **user)
+    serve = [Path(INITDB).with_name("postgres"), "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", folder]
     log = folder / "postgres.log"
     with log.open("wb") as file:
-        process = subprocess.Popen(
-            [
-                Path(INITDB).with_name("postgres"),
-                "-D",
-                data,
-                "-h",
-                "127.0.0.1",
-                "-p",
-                str(port),
-                "-k",
-                folder,
-            ],
-            stdout=file,
-            stderr=file,
-            cwd=folder,
-            **user,
-        )
+        process = subprocess.Popen(serve, stdout=file, stderr=file, cwd=folder, **user)
     try:
         address = f"prefect:{PASSWORD}@127.0.0.1:{port}/postgres"
         until(lambda: connects(address), log)

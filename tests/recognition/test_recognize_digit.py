@@ -1,18 +1,14 @@
-"""The flow recognize-digit: who is asked, who decides, what is printed, and the script as a person runs it."""
+"""The flow recognize-digit: who decides, what is printed, and the script as a person runs it."""
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from prefect.logging import disable_run_logger
-from synthetic import make_run
 
 from flows.cli import recognize_command
 from flows.recognize_digit import recognize_digit
@@ -20,7 +16,7 @@ from tasks import files
 from tasks.errors import UserError
 from tasks.recognition import predict, recognize
 from tasks.recognition.answers import Answer, Answers, Asked, AskedRun, Opinion, read_answers, write_answers
-from tasks.recognition.recognize import Pictures, best_run, named_run, networks_of
+from tasks.recognition.recognize import Pictures
 from tasks.recognition.show import (
     answers_markdown,
     for_programs,
@@ -29,52 +25,13 @@ from tasks.recognition.show import (
     terminal_table,
     write_pictures,
 )
-from tasks.results.enums import Status
-from tasks.results.file import read_results, write_results
-from tasks.results.run import Results
-from tasks.results.training import FailedTraining, TrainingResult
 from tasks.sealed import write_record
 
 PROJECT = Path(__file__).resolve().parents[2]
 SCRIPT = PROJECT / "flows" / "recognize_digit.py"
 DEADLINE = 900  # seconds; generous, because nothing here is about speed
 NETWORKS = [Asked("dense", ["d"], 0.97, 0.1), Asked("cnn", ["c"], 0.99, 0.2)]
-
-
-@pytest.fixture(scope="module")
-def example(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """The results of a completed run with one training of dense."""
-    with disable_run_logger():
-        return read_results(
-            make_run(tmp_path_factory.mktemp("run"), models=["dense"], epochs=5, test_images=100)
-        )
-
-
-def training(
-    example: Results, seed: int, accuracy: float, nll: float | None, **changed: Any
-) -> TrainingResult:
-    """The example's training with another seed and other measures of its validation images."""
-    [original] = example.models["dense"].finished
-    validation = original.validation.model_copy(update={"accuracy": accuracy, "nll": nll})
-    folder = f"trainings/some-{seed}"
-    return original.model_copy(update={"seed": seed, "folder": folder, "validation": validation, **changed})
-
-
-def run_of(
-    folder: Path,
-    example: Results,
-    models: dict[str, list[TrainingResult | FailedTraining]],
-    name: str = "run",
-    **changed: Any,
-) -> Path:
-    """A run folder whose results.json names these trainings, all of which are kept."""
-    model = example.models["dense"]
-    of_models = {name: model.model_copy(update={"trainings": each}) for name, each in models.items()}
-    write_results(folder / "runs" / name, example.model_copy(update={"models": of_models, **changed}))
-    for kept in (each for trainings in models.values() for each in trainings):
-        if isinstance(kept, TrainingResult):
-            files.write_json(folder / kept.folder / "training.json", {})
-    return folder / "runs" / name
+REFUSED = {"file": "blank.png", "digit": None, "models": {}, "error": "no digit is to be seen."}
 
 
 def probabilities(digit: int, certain: float) -> list[float]:
@@ -85,9 +42,7 @@ def probabilities(digit: int, certain: float) -> list[float]:
 @pytest.fixture
 def found() -> Answers:
     """The answers to a clear 7, a refused picture, and a digit on which the networks disagree."""
-    pictures = Pictures(
-        "images.npz", ["a/seven.png", "blank.png", "o$ne.jpg"], {1: "no digit is to be seen."}
-    )
+    pictures = Pictures("images.npz", ["a/seven.png", "blank.png", "o$ne.jpg"], {1: REFUSED["error"]})
     said = {
         "dense": [probabilities(7, 0.9), probabilities(1, 0.6)],
         "cnn": [probabilities(7, 0.99999), probabilities(4, 0.7)],
@@ -95,62 +50,12 @@ def found() -> Answers:
     return Answers(AskedRun("runs/run", NETWORKS, 3), recognize.answers(pictures, NETWORKS, said))
 
 
-def test_networks_of_a_run(tmp_path: Path, example: Results) -> None:
-    """All sound trainings are asked; the best is the most accurate on validation, then that of lower NLL."""
-    run = run_of(
-        tmp_path,
-        example,
-        {
-            "dense": [training(example, 0, 0.97, 0.1), training(example, 1, 0.98, 0.1)],
-            "cnn": [training(example, 0, 0.99, 0.2), FailedTraining(seed=2, error="killed")],
-            "other": [training(example, 0, 0.99, 0.1)],
-            "gone": [training(example, 0, 0.1, None, diverged=True)],
-        },
-    )
-    networks = networks_of(run)
-    assert [network.name for network in networks] == ["dense", "cnn", "other"]
-    assert networks[0].folders == [str(tmp_path / "trainings" / f"some-{seed}") for seed in (0, 1)]
-    assert networks[0].validation_accuracy == pytest.approx(0.975)
-    assert len(networks[1].folders) == 1
-    assert AskedRun(str(run), networks).best.name == "other"
-
-
-def test_no_run(tmp_path: Path, example: Results) -> None:
-    """Without a run, or without a finished training in it, the error says what to do."""
-    with pytest.raises(UserError, match=r"holds no run\. Train first"):
-        named_run(tmp_path / "latest")
-    with pytest.raises(UserError, match=r"holds no completed run.* Train first"):
-        best_run(tmp_path)
-    with pytest.raises(UserError, match="Name another run with --run"):
-        named_run(run_of(tmp_path, example, {"dense": [FailedTraining(seed=0, error="killed")]}))
-    run = run_of(tmp_path, example, {"dense": [training(example, 0, 0.97, 0.1)]})
-    (tmp_path / "trainings" / "some-0" / "training.json").unlink()
-    with pytest.raises(UserError, match="is kept here"):
-        named_run(run)
-
-
-def test_the_best_run_is_asked(tmp_path: Path, example: Results) -> None:
-    """Not the latest: the completed run of MNIST with the most accurate network; the newest of equals."""
-    good, better = ({"dense": [training(example, 0, accuracy, 0.1)]} for accuracy in (0.97, 0.99))
-    fashion = example.dataset.model_copy(update={"is_mnist": False})
-    run_of(tmp_path, example, better, "20260101-older")
-    expected = run_of(tmp_path, example, better, "20260102-equal")
-    run_of(tmp_path, example, good, "20260103-worse")
-    run_of(
-        tmp_path, example, {"dense": [training(example, 0, 1, 0)]}, "20260104-failed", status=Status.FAILED
-    )
-    run_of(tmp_path, example, {"dense": [training(example, 0, 1, 0)]}, "20260105-fashion", dataset=fashion)
-    files.write_json(tmp_path / "runs" / "20260106-of-an-earlier-version" / "results.json", {})
-    assert (best_run(tmp_path).run, best_run(tmp_path).chosen_from) == (str(expected), 4)
-
-
 def test_introduction(found: Answers) -> None:
     """It is said which run was asked, how it was found, and how good its best network is."""
     good = "cnn recognises 99.00 % of its validation images."
     assert introduction(found.asked) == f"The networks of runs/run are asked, the best of 3 runs: {good}"
-    assert (
-        introduction(replace(found.asked, chosen_from=None)) == f"The networks of runs/run are asked: {good}"
-    )
+    named = replace(found.asked, chosen_from=None)
+    assert introduction(named) == f"The networks of runs/run are asked: {good}"
 
 
 def test_answers_are_read_back(found: Answers, tmp_path: Path) -> None:
@@ -159,18 +64,13 @@ def test_answers_are_read_back(found: Answers, tmp_path: Path) -> None:
     assert read_answers(tmp_path / "answers.json") == found
     content = files.read_json(tmp_path / "answers.json")
     assert content["run"] == "runs/run"
-    assert content["answers"][1] == {
-        "file": "blank.png",
-        "digit": None,
-        "models": {},
-        "error": "no digit is to be seen.",
-    }
+    assert content["answers"][1] == REFUSED
 
 
 def test_answers(found: Answers) -> None:
     """The digit is that of the network best on validation; a refused picture keeps its place and its reason."""
     assert [answer.digit for answer in found.pictures] == [7, None, 4]
-    assert found.pictures[1].error == "no digit is to be seen."
+    assert found.pictures[1].error == REFUSED["error"]
     assert found.pictures[2].best == "cnn"
 
 
@@ -185,12 +85,7 @@ def test_json(found: Answers) -> None:
         },
         "digit": 7,
     }
-    assert printed[1] == {
-        "file": "blank.png",
-        "models": {},
-        "digit": None,
-        "error": "no digit is to be seen.",
-    }
+    assert printed[1] == REFUSED
 
 
 def test_words(found: Answers) -> None:
@@ -297,13 +192,14 @@ def test_flow_does_not_load_tensorflow() -> None:
 
 
 @pytest.mark.long
-def test_script(tmp_path: Path, mnist: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_script(
+    artifacts: Path,
+    environment: dict[str, str],
+    tmp_path: Path,
+    mnist: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """Train, then recognise: good pictures are answered beside a refused one, as JSON and as a table."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    environment = {**kept, "PREFECT_HOME": str(tmp_path / "prefect")}
-    artifacts = tmp_path / "artifacts"
-    (artifacts / "data").mkdir(parents=True)
-    (artifacts / "data" / "mnist.npz").symlink_to(mnist)
 
     def script(path: Path, *flags: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(path), "--artifacts-dir", str(artifacts), *flags]

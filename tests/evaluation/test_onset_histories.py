@@ -1,0 +1,70 @@
+"""The onset of overfitting in real histories: the tutorial's own logs, and many seeds of its networks."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tasks.evaluation.onset import find_onset
+
+DATA = Path(__file__).parent / "histories"
+
+
+def tutorial(network: str) -> list[float]:
+    """The validation loss of the tutorial's own log."""
+    with (DATA / f"tutorial_history_{network}.csv").open() as file:
+        return [float(row["val_loss"]) for row in csv.DictReader(file)]
+
+
+def test_the_tutorials_dense_network() -> None:
+    """It overfits from about epoch 20 of 50."""
+    onset = find_onset(tutorial("dense"))
+    assert onset.status == "overfits"
+    assert onset.epoch is not None
+    assert onset.interval is not None
+    assert abs(onset.epoch - 20) <= 2
+    assert onset.interval[0] <= 20 <= onset.interval[1]
+
+
+def test_the_tutorials_cnn() -> None:
+    """It overfits within the first epochs; from epoch 7 on is possible."""
+    onset = find_onset(tutorial("cnn"))
+    assert onset.status == "overfits"
+    assert onset.interval is not None
+    assert onset.interval[0] <= 7 <= onset.interval[1] <= 10
+
+
+def test_the_tutorials_regularized_cnn() -> None:
+    """No onset is seen in its 30 epochs."""
+    onset = find_onset(tutorial("regularized_cnn"))
+    assert (onset.status, onset.epoch, onset.interval) == ("inconclusive", None, None)
+
+
+def test_real_runs_of_the_tutorials_network() -> None:
+    """24 seeds on scaled pixels: the minimum of their mean curve is at epoch 10, every seed shows it within 5."""
+    with np.load(DATA / "onset_histories.npz") as data:
+        curves, train = data["normal_validation"].tolist(), data["normal_train"].tolist()
+    onsets = [find_onset(validation, sample) for validation, sample in zip(curves, train, strict=True)]
+    assert {onset.status for onset in onsets} == {"overfits"}
+    assert all(onset.epoch is not None and abs(onset.epoch - 11) <= 5 for onset in onsets)
+
+
+def test_real_runs_that_never_overfit() -> None:
+    """24 seeds with a weight penalty: no onset in 40 epochs."""
+    with np.load(DATA / "onset_histories.npz") as data:
+        onsets = [find_onset(validation) for validation in data["l2_validation"].tolist()]
+    assert all(onset.epoch is None for onset in onsets)
+
+
+@pytest.mark.parametrize("pixels", ["raw_pixels", "scaled_pixels"])
+def test_real_convolutional_networks(pixels: str) -> None:
+    """The plain one overfits within 20 epochs, the regularized one is not seen to in 30."""
+    with np.load(DATA / "cnn_histories.npz") as data:
+        plain, regularized = (
+            find_onset(
+                data[f"{network}_{pixels}_validation"].tolist(), data[f"{network}_{pixels}_train"].tolist()
+            )
+            for network in ("cnn", "regularized_cnn")
+        )
+    assert (plain.status, regularized.epoch) == ("overfits", None)
