@@ -22,26 +22,15 @@ from tasks.report.words import (
     unlike_the_tutorial,
     verdict,
 )
-from tasks.results.enums import (
-    Change,
-    GateName,
-    GateOutcome,
-    GateReason,
-    Origin,
-    Verdict,
-)
+from tasks.results.enums import Change, GateName, GateOutcome, GateReason, Origin, Verdict
 from tasks.results.run import Gate
 
 
 def test_verdict_on_these_trainings() -> None:
     """With one seed the better one is named with its lead and the lead's interval, whichever comes first."""
-    facts = {"interval": (-0.0522, -0.0276)}
-    assert verdict(pair("dense", "cnn", Verdict.SECOND_BETTER, -0.04, **facts)) == (
-        "cnn is better than dense by 4.00 points (2.76 to 5.22) in these trainings"
-    )
-    assert verdict(pair("cnn", "dense", Verdict.FIRST_BETTER, 0.04, interval=(0.0276, 0.0522))) == (
-        "cnn is better than dense by 4.00 points (2.76 to 5.22) in these trainings"
-    )
+    words = "cnn is better than dense by 4.00 points (2.76 to 5.22) in these trainings"
+    assert verdict(pair("dense", "cnn", Verdict.SECOND_BETTER, -0.04, interval=(-0.0522, -0.0276))) == words
+    assert verdict(pair("cnn", "dense", Verdict.FIRST_BETTER, 0.04, interval=(0.0276, 0.0522))) == words
 
 
 def test_verdict_on_the_networks() -> None:
