@@ -32,7 +32,7 @@ def test_batch_normalisation() -> None:
     ("kind", "settings", "words"),
     [
         ("LSTM", {}, "LSTM"),
-        ("MaxPooling2D", {"pool_size": (3, 3), "strides": (2, 2)}, "strides"),
+        ("MaxPooling2D", {"pool_size": [3, 3], "strides": [2, 2]}, "strides"),
         ("ReLU", {"max_value": 6.0}, "max_value"),
         ("BatchNormalization", {"scale": False}, "scale"),
     ],
