@@ -87,8 +87,8 @@ def test_comparison_texts(results: Results, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_curve_texts(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a network's curves no text covers another."""
-    for name in list(results.finished)[:1]:
-        assert overlapping(drawn_texts(draw_curves(name, results.models[name]), monkeypatch)) == []
+    for name, model in list(results.finished.items())[:1]:
+        assert overlapping(drawn_texts(draw_curves(name, model), monkeypatch)) == []
 
 
 def test_draw_figures(tmp_path: Path) -> None:

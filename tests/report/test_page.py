@@ -88,9 +88,9 @@ def test_order_of_parts(run_folder: Path) -> None:
 
 def test_the_answer_comes_first(run_folder: Path, results: Results) -> None:
     """Below the title stand the sentences of the summary, the first by itself."""
-    lines = (run_folder / "report.md").read_text().split("\n\n")
-    assert lines[0] == "# MNIST: dense, cnn and regularized_cnn"
-    assert lines[1:4] == list(map(sentence, summary(results)))
+    title, *sentences = (run_folder / "report.md").read_text().split("\n\n")[:4]
+    assert title == "# MNIST: dense, cnn and regularized_cnn"
+    assert sentences == list(map(sentence, summary(results)))
 
 
 def test_links_lead_somewhere(run_folder: Path) -> None:

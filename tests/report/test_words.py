@@ -97,11 +97,8 @@ def test_each_failure_has_its_own_reason() -> None:
 
 def test_gates_in_short() -> None:
     """What was not judged is counted apart: it did not hold, and it did not fail."""
-    judged = [
-        gate(outcome=GateOutcome.HELD),
-        gate(outcome=GateOutcome.NOT_HELD),
-        gate(outcome=GateOutcome.NOT_JUDGED, reason=GateReason.NOT_IN_THIS_RUN),
-    ]
+    outcomes = (GateOutcome.HELD, GateOutcome.NOT_HELD, GateOutcome.NOT_JUDGED)
+    judged = [gate(outcome=outcome) for outcome in outcomes]
     assert gates_in_short(judged) == "1 of 3 gates held, 1 not judged"
     assert gates_in_short(judged[:1]) == "1 of 1 gate held"
 
