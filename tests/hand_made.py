@@ -28,33 +28,32 @@ from tasks.results.training import (
     TrainingResult,
 )
 
-ACCURACIES = {"n": 10_000, "correct": 9_800, "accuracy": 0.98, "accuracy_ci95": (0.978, 0.982), "nll": 0.1}
-
 
 def onset(status: OnsetStatus = OnsetStatus.NOT_OBSERVED, epoch: int | None = None, **facts: Any) -> Onset:
     """A verdict on 20 epochs; an epoch has an interval of one epoch on either side."""
     interval = None if epoch is None else (epoch - 1, epoch + 1)
-    return Onset(**{"status": status, "epoch": epoch, "interval": interval, "epochs": 20, **facts})
+    return Onset(**{"status": status, "epoch": epoch, "interval": interval, "epochs": 20} | facts)
 
 
 def measures(accuracy: float = 0.98, **facts: Any) -> Measures:
     """Measures of 10,000 images whose interval is 0.2 points on either side."""
     interval = (accuracy - 0.002, accuracy + 0.002)
-    return Measures(**{**ACCURACIES, "accuracy": accuracy, "accuracy_ci95": interval, **facts})
+    given = {"n": 10_000, "correct": 9_800, "accuracy": accuracy, "accuracy_ci95": interval, "nll": 0.1}
+    return Measures(**given | facts)
 
 
 def on_test(accuracy: float = 0.98, **facts: Any) -> TestMeasures:
     """Measures on two classes of test images, one image of the first taken for the second."""
     more: dict[str, Any] = dict.fromkeys(("nll_ci95", "calibration_error", "calibration_error_ci95"))
     more |= {"per_class_accuracy": [0.75, 1.0], "per_class_n": [4, 5], "confusion": [[3, 1], [0, 5]]}
-    return TestMeasures(**{**dict(measures(accuracy)), **more, **facts})
+    return TestMeasures(**dict(measures(accuracy)) | more | facts)
 
 
 def after_best(change: AccuracyChange = AccuracyChange.NOT_MEASURABLE, **facts: Any) -> AfterBestEpoch:
     """What happened after the best epoch on 6,000 validation images."""
     counts = {"n": 6_000, "best_only": 44, "final_only": 57}
     sizes = {"difference": 0.0022, "difference_ci95": (-0.0011, 0.0055), "p_value": 0.2}
-    return AfterBestEpoch(**{"change": change, **counts, **sizes, **facts})
+    return AfterBestEpoch(**{"change": change} | counts | sizes | facts)
 
 
 def training(seed: int = 0, **facts: Any) -> TrainingResult:
@@ -87,21 +86,16 @@ def training(seed: int = 0, **facts: Any) -> TrainingResult:
 def mistake(**facts: Any) -> Mistake:
     """A test image whose label people judged wrong."""
     given = {"index": 947, "truth": 8, "prediction": 9, "probability": 0.99999, "known_label_error": True}
-    return Mistake(**{**given, **facts})
+    return Mistake(**given | facts)
 
 
 def network(*trainings: TrainingResult | FailedTraining, **facts: Any) -> ModelResult:
     """A network of 1,000 parameters with these trainings, by default one."""
     trainings = trainings or (training(),)
     finished = [each for each in trainings if isinstance(each, TrainingResult)]
-    plan = {"epochs": 20, "learning_rate": 0.001, "learning_rate_schedule": "constant"}
-    given = {
-        "parameter_count": 1_000,
-        "summary": None,
-        "aggregate": aggregate_over_seeds(finished, 20),
-        "trainings": list(trainings),
-    }
-    return ModelResult(**{**plan, **given, **facts})
+    given = {"epochs": 20, "learning_rate": 0.001, "learning_rate_schedule": "constant"}
+    given |= {"parameter_count": 1_000, "summary": None, "trainings": list(trainings)}
+    return ModelResult(**given | {"aggregate": aggregate_over_seeds(finished, 20)} | facts)
 
 
 FAILED = network(FailedTraining(seed=0, error="killed"), parameter_count=None)
@@ -134,7 +128,7 @@ def pair(first: str, second: str, verdict: Verdict, difference: float = 0.01, **
 
 def gate(name: GateName = GateName.MIN_TEST_ACCURACY, **facts: Any) -> Gate:
     """A gate on cnn that asks for 97 %."""
-    return Gate(**{"name": name, "model": "cnn", "limit": 0.97, **facts})
+    return Gate(**{"name": name, "model": "cnn", "limit": 0.97} | facts)
 
 
 def failure(model: str = "cnn", seed: int = 0, error: str = "killed.\nmore", task: str = "train") -> Failure:
@@ -161,7 +155,7 @@ def against_previous(change: str, model: str = "cnn", difference: float = -0.01)
 def previous(*trainings: AgainstPrevious, **facts: Any) -> PreviousRun:
     """A previous run called earlier."""
     nothing: dict[str, Any] = {"parameters_changed": [], "versions_changed": [], "unreadable": []}
-    return PreviousRun(**{"run": "earlier", "trainings": list(trainings), **nothing, **facts})
+    return PreviousRun(**{"run": "earlier", "trainings": list(trainings)} | nothing | facts)
 
 
 def run(models: dict[str, ModelResult], *comparisons: Pair, **facts: Any) -> Results:

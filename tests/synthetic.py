@@ -1,10 +1,12 @@
 """Believable runs without TensorFlow: invented trainings, evaluated and gathered by the real code."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hand_made import PROVENANCE
 from numpy.typing import NDArray
 
 from tasks.comparison.compare import Header, Limits, compare
@@ -14,20 +16,22 @@ from tasks.data.prepare import PreparedData
 from tasks.evaluation.evaluate import evaluate
 from tasks.files import write_json
 from tasks.results.enums import Origin, Step
-from tasks.results.run import Failure, Plan, Provenance
+from tasks.results.run import Failure, Plan
 from tasks.training.train import Training
 
 Array = NDArray[Any]
 
 # epochs, parameters, test accuracy, best epoch (None: the loss falls to the end), lowest validation NLL
-NETWORKS: dict[str, tuple[int, int, float, int | None, float]] = {
-    "dense": (50, 51_450, 0.974, 10, 0.090),
-    "cnn": (20, 95_946, 0.986, 6, 0.045),
-    "regularized_cnn": (30, 175_210, 0.945, None, 0.170),
-    "deep_cnn": (30, 175_210, 0.988, 5, 0.040),
-    "challenger": (20, 300_000, 0.994, None, 0.020),
-}
-OTHER_NETWORK = (20, 123_456, 0.96, 8, 0.12)
+NETWORKS: dict[str, tuple[int, int, float, int | None, float]] = defaultdict(
+    lambda: (20, 123_456, 0.96, 8, 0.12),
+    {
+        "dense": (50, 51_450, 0.974, 10, 0.090),
+        "cnn": (20, 95_946, 0.986, 6, 0.045),
+        "regularized_cnn": (30, 175_210, 0.945, None, 0.170),
+        "deep_cnn": (30, 175_210, 0.988, 5, 0.040),
+        "challenger": (20, 300_000, 0.994, None, 0.020),
+    },
+)
 GLYPHS = (
     *("111101101101111", "010110010010111", "111001111100111", "111001111001111", "101101111001001"),
     *("111100111001111", "111100111101111", "111001001001001", "111101111101111", "111101111001111"),
@@ -79,57 +83,14 @@ def make_header(
     name: str, prepared: PreparedData, models: Sequence[str], seeds: Sequence[int], epochs: int | None
 ) -> Header:
     """What the flow knows of a run beside its trainings."""
-    parameters = {
-        "dataset": "mnist",
-        "models": list(models),
-        "seeds": list(seeds),
-        "epochs": epochs,
-        "batch_size": 128,
-        "validation_split": 0.1,
-        "learning_rate": None,
-        "pixel_scaling": "unit",
-        "precision": "auto",
-        "train_samples": None,
-        "training_timeout": None,
-        "min_test_accuracy": None,
-        "max_accuracy_drop": None,
-        "refresh": False,
-        "artifacts_dir": None,
-    }
-    provenance = Provenance(
-        run=name,
-        started="2026-01-02T03:04:05+00:00",
-        duration_seconds=754.0,
-        commit="0123456789abcdef0123456789abcdef01234567",
-        uncommitted_changes=False,
-        python="3.11.2",
-        platform="Linux-6.1-x86_64",
-        processor="an invented processor",
-        cores=2,
-        memory_bytes=8 * 2**30,
-        versions={
-            "tensorflow": "2.21.0",
-            "keras": "3.15.1",
-            "numpy": "2.4.6",
-            "prefect": "3.8.8",
-            "scipy": "1.17.1",
-        },
-        flow_run_name=name.split("-", 1)[1],
-        flow_run_id="00000000-0000-0000-0000-000000000000",
-        deployment=None,
-        command="python flows/mnist_pipeline.py",
-        threads=2,
-        trainings_at_a_time=1,
-        precision=dict.fromkeys(models, "float32"),
-    )
-    plans = {
-        model: Plan(
-            epochs=epochs or _network(model)[0], learning_rate=0.001, learning_rate_schedule="constant"
-        )
-        for model in models
-    }
-    folder = Path(prepared.dataset.path).parent.parent
-    return Header(parameters, provenance, dataset_section(folder / "runs" / name, prepared, "unit"), plans)
+    parameters = {"models": list(models), "seeds": list(seeds), "epochs": epochs, "batch_size": 128}
+    parameters |= {"validation_split": 0.1, "learning_rate": None, "train_samples": None}
+    of_this_run = {"run": name, "flow_run_name": name.split("-", 1)[1]}
+    provenance = PROVENANCE.model_copy(update=of_this_run | {"precision": dict.fromkeys(models, "float32")})
+    usual = {"learning_rate": 0.001, "learning_rate_schedule": "constant"}
+    plans = {model: Plan(epochs=epochs or NETWORKS[model][0], **usual) for model in models}
+    run_folder = Path(prepared.dataset.path).parent.parent / "runs" / name
+    return Header(parameters, provenance, dataset_section(run_folder, prepared, "unit"), plans)
 
 
 def make_data(folder: Path, test_images: int) -> PreparedData:
@@ -151,9 +112,8 @@ def make_data(folder: Path, test_images: int) -> PreparedData:
     first = [int(np.flatnonzero(labels["train"] == digit)[0]) for digit in range(10)]
     images_path = folder / "data" / "images.npz"
     np.savez(images_path, preview=images["train"][first], first_zero=images["train"][1])
-    dataset = VerifiedDataset(
-        "mnist", str(folder / "data" / "mnist.npz"), "ab" * 32, "invented for tests", True
-    )
+    stored = folder / "data" / "mnist.npz"
+    dataset = VerifiedDataset("mnist", str(stored), "ab" * 32, "invented for tests", True)
     return PreparedData(
         dataset,
         str(path),
@@ -180,7 +140,7 @@ def make_training(
     shift: float = 0.0,
 ) -> Training:
     """Write the folder of one invented training as the training process leaves it."""
-    own_epochs, parameters, accuracy, *_ = _network(model)
+    own_epochs, parameters, accuracy, *_ = NETWORKS[model]
     epochs = epochs or own_epochs
     generator = np.random.default_rng([seed, *model.encode()])
     accuracy += shift + 0.1 * (1 - accuracy) * generator.normal()
@@ -191,7 +151,7 @@ def make_training(
             for weights, split in (("final", "validation"), ("final", "test"), ("best", "validation"))
         }
     count = prepared.counts["train"]
-    predictions["final_train_nll"] = np.float64(count * (history["train_nll"][-1]))
+    predictions["final_train_nll"] = np.float64(count * history["train_nll"][-1])
     predictions["final_train_correct"] = np.int64(round(count * min(1.0, accuracy + 0.01)))
     if diverged:
         history = {
@@ -201,7 +161,7 @@ def make_training(
             if name.startswith("final") and values.ndim:
                 predictions[name] = np.full_like(values, np.nan)
         predictions["final_train_nll"], predictions["final_train_correct"] = np.float64(np.nan), np.int64(0)
-    training_folder = folder / "trainings" / f"{model}-{seed}-{'0123456789ab'}"
+    training_folder = folder / "trainings" / f"{model}-{seed}-0123456789ab"
     training_folder.mkdir(parents=True, exist_ok=True)
     np.savez(training_folder / "predictions.npz", **predictions)
     summary = f'Model: "{model}"\n  (layers of an invented network)\n Total params: {parameters:,}\n'
@@ -217,21 +177,13 @@ def make_training(
         "diverged": diverged,
     }
     write_json(training_folder / "training.json", record)
-    return Training(
-        model,
-        seed,
-        Origin.TRAINED,
-        "nothing to reuse",
-        "0123456789ab" * 5,
-        str(training_folder),
-        "float32",
-        2,
-    )
+    key, why = "0123456789ab" * 5, "nothing to reuse"
+    return Training(model, seed, Origin.TRAINED, why, key, str(training_folder), "float32", 2)
 
 
 def make_history(model: str, epochs: int, generator: np.random.Generator) -> dict[str, list[Any]]:
     """Curves that fall towards a floor and, where the network overfits, rise after its best epoch."""
-    *_, accuracy, best, floor = _network(model)
+    *_, accuracy, best, floor = NETWORKS[model]
     epoch = np.arange(1, epochs + 1)
     speed = (best or epochs / 2) / 2.5
     fall = np.exp(-(epoch - 1) / speed)
@@ -267,16 +219,11 @@ def make_log_probabilities(labels: Array, accuracy: float, generator: np.random.
     return np.log(probabilities).astype(np.float32)
 
 
-def _network(model: str) -> tuple[int, int, float, int | None, float]:
-    return NETWORKS.get(model, OTHER_NETWORK)
-
-
 def _pictures(labels: Array, generator: np.random.Generator) -> Array:
     """Digits of 3 x 5 blocks, five pixels each, with noisy ink: shape (n, 28, 28)."""
     glyphs = np.array([[int(bit) for bit in glyph] for glyph in GLYPHS], dtype=np.uint8).reshape(10, 5, 3)
     blocks = glyphs.repeat(5, axis=1).repeat(5, axis=2)
     pictures = np.zeros((len(labels), 28, 28), dtype=np.uint8)
-    pictures[:, 1:26, 6:21] = blocks[labels] * generator.integers(
-        120, 256, (len(labels), 25, 15), dtype=np.uint8
-    )
+    ink = generator.integers(120, 256, (len(labels), 25, 15), dtype=np.uint8)
+    pictures[:, 1:26, 6:21] = blocks[labels] * ink
     return pictures

@@ -174,8 +174,7 @@ def last_validation_loss(model: ModelResult) -> str | None:
 
 def learning_rates(results: Results) -> str:
     """Return each network's learning rate: "dense 0.001, challenger 0.003 (cosine)"."""
-    schedules = {name: model.learning_rate_schedule for name, model in results.models.items()}
     return ", ".join(
-        f"{name} {results.models[name].learning_rate}{'' if schedule == 'constant' else f' ({schedule})'}"
-        for name, schedule in schedules.items()
+        f"{name} {model.learning_rate} ({model.learning_rate_schedule})".removesuffix(" (constant)")
+        for name, model in results.models.items()
     )

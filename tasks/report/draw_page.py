@@ -79,10 +79,8 @@ def page_layers(layers: list[Layer], weights: list[Weights]) -> list[PageLayer]:
 def check(layer: Layer, **expected: object) -> None:
     """Raise ValueError if a layer has a setting that the page does not know."""
     for name, value in expected.items():
-        if name not in layer["config"]:
-            continue
-        given = layer["config"][name]
-        if (list(given) if isinstance(given, tuple) else given) != value:
+        given = layer["config"].get(name, value)
+        if given != value:
             raise ValueError(f"draw.html cannot compute a layer {layer['class_name']} with {name}={given!r}")
 
 

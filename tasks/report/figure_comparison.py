@@ -100,11 +100,8 @@ def draw_onsets(axes: Axes, models: Models, labels: list[str]) -> None:
         if epoch is not None:
             axes.plot(epoch, row, "o", color=MARK, markeredgecolor="white", markersize=7)
     epoch_axis(axes, 1, max(epochs_of(model) for model in models.values()))
-    note = (
-        "median of seeds, each seed, range"
-        if several_seeds(models)
-        else "bar: interval; grey: epochs trained"
-    )
+    several = several_seeds(models)
+    note = "median of seeds, each seed, range" if several else "bar: interval; grey: epochs trained"
     tidy_rows(axes, labels, "Overfitting onset", f"epoch; {note}")
 
 

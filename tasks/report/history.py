@@ -66,9 +66,8 @@ def update_history(run_folder: Path, results: Results) -> Path:
         history = run_history(artifacts)
         with atomic_write(artifacts / "history.csv") as temporary:
             history.to_csv(temporary, index=False, float_format="%.6g")
-        alike = (history["deployment"].fillna("scripts") == deployment) & (
-            history["dataset_digest"] == results.dataset.digest
-        )
+        alike = history["dataset_digest"] == results.dataset.digest
+        alike &= history["deployment"].fillna("scripts") == deployment
         name = re.sub(r"[^\w.-]+", "-", deployment)
         return draw_trend(history[alike], artifacts / f"trend-{name}.png")
 

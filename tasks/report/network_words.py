@@ -5,6 +5,8 @@ Plain text, not Markdown. A sentence ends with a full stop, a phrase or the cell
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from tasks.evaluation.onset import SHORTEST_CURVE
 from tasks.results.enums import AccuracyChange, OnsetStatus
 from tasks.results.run import Aggregate, ModelResult, OnsetOverSeeds
@@ -159,17 +161,11 @@ def after_best_epoch(training: TrainingResult) -> str:
 
 def confusion(trainings: Sequence[TrainingResult]) -> str:
     """Return how many mistakes the trainings of a network make together, and which is the most frequent."""
-    tests = [training.test for training in trainings]
-    classes = range(len(tests[0].confusion))
-    pairs = {
-        (truth, said): sum(test.confusion[truth][said] for test in tests)
-        for truth in classes
-        for said in classes
-        if truth != said
-    }
-    mistakes = sum(pairs.values())
-    images = sum(test.n for test in tests)
-    unanswered = images - mistakes - sum(test.confusion[label][label] for test in tests for label in classes)
+    counts = np.sum([training.test.confusion for training in trainings], axis=0)  # (classes, classes)
+    images = sum(training.test.n for training in trainings)
+    unanswered = images - counts.sum()
+    np.fill_diagonal(counts, 0)
+    mistakes = counts.sum()
     added = f" (all {len(trainings)} seeds added)" if len(trainings) > 1 else ""
     if unanswered:
         return (
@@ -178,11 +174,11 @@ def confusion(trainings: Sequence[TrainingResult]) -> str:
         )
     if not mistakes:
         return f"No mistake on {images:,} test images{added}."
-    (truth, said), most = max(pairs.items(), key=lambda item: item[1])
-    others = list(pairs.values()).count(most) - 1
-    as_often = f" (as often: {counted(others, 'other pair')})" if others else ""
+    (truth, said), *others = np.argwhere(counts == counts.max())
+    as_often = f" (as often: {counted(len(others), 'other pair')})" if others else ""
+    times = counted(counts.max(), "time")
     return (
-        f"{counted(mistakes, 'mistake')} on {images:,} test images{added}; most often, {counted(most, 'time')}, "
+        f"{counted(mistakes, 'mistake')} on {images:,} test images{added}; most often, {times}, "
         f"{an(truth)} was taken for {an(said)}{as_often}."
     )
 

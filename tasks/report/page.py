@@ -50,13 +50,8 @@ def report_markdown(
     `picture` turns a figure into Markdown: by default a link relative to the run folder, something else where
     links lead nowhere. `first_zero` holds the 28 x 28 pixel values of x_train[1], which the data section prints.
     """
-    return (
-        markdown_templates()
-        .get_template("report.md.jinja")
-        .render(
-            results=results, picture=picture, pictures=pictures_of(results.finished), first_zero=first_zero
-        )
-    )
+    template, pictures = markdown_templates().get_template("report.md.jinja"), pictures_of(results.finished)
+    return template.render(results=results, picture=picture, pictures=pictures, first_zero=first_zero)
 
 
 def previous_run_markdown(results: Results) -> str:

@@ -86,7 +86,7 @@ def result_row(training: TrainingResult | FailedTraining) -> Row:
         "seed": training.seed,
         "test accuracy": round(test.accuracy, 4),
         "95 % interval": "{:.4f} to {:.4f}".format(*test.accuracy_ci95),
-        "test NLL": None if test.nll is None else round(test.nll, 4),
+        "test NLL": test.nll and round(test.nll, 4),
         "onset": onset_cell(training.onset),
         "best epoch": training.best_epoch,
         "seconds": round(training.seconds, 1),
@@ -102,9 +102,7 @@ def gate_rows(results: Results) -> list[Row]:
             "gate": gate.name,
             "network": gate.model,
             "limit": gate.limit,
-            "observed": None
-            if gate.observed is None
-            else round(gate.observed, 6),  # an image of a million counts
+            "observed": gate.observed and round(gate.observed, 6),  # an image of a million counts
             "message": gate_in_words(gate, results),
         }
         for gate in sorted(results.gates, key=lambda gate: list(PASSED).index(gate.outcome))

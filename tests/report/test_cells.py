@@ -6,12 +6,8 @@ from tasks.results.training import Measures
 
 def test_numbers_in_words() -> None:
     """Durations and p-values are rounded for a reader."""
-    assert [duration(seconds) for seconds in (0.84, 95, 812.4, 7500)] == [
-        "0.8 s",
-        "95 s",
-        "13 min 32 s",
-        "2 h 5 min",
-    ]
+    durations = [duration(seconds) for seconds in (0.84, 95, 812.4, 7500)]
+    assert durations == ["0.8 s", "95 s", "13 min 32 s", "2 h 5 min"]
     assert [p_value(p) for p in (None, 0.00001, 0.0123, 0.5)] == [None, "< 0.0001", "0.012", "0.50"]
 
 

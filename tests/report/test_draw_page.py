@@ -32,7 +32,7 @@ def test_batch_normalisation() -> None:
     ("kind", "settings", "words"),
     [
         ("LSTM", {}, "LSTM"),
-        ("MaxPooling2D", {"pool_size": (3, 3), "strides": (2, 2)}, "strides"),
+        ("MaxPooling2D", {"pool_size": [3, 3], "strides": [2, 2]}, "strides"),
         ("ReLU", {"max_value": 6.0}, "max_value"),
         ("BatchNormalization", {"scale": False}, "scale"),
     ],
@@ -99,6 +99,11 @@ def draw(page: Any, strokes: list[list[tuple[float, float]]]) -> None:
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
+def percentages(page: Any, model: str) -> list[str]:
+    """What a network says of the ten digits."""
+    return page.locator(f"section[data-network={model}] .row span:last-child").all_inner_texts()
+
+
 @pytest.mark.long
 @in_chromium
 @pytest.mark.parametrize("model", MODELS)
@@ -141,13 +146,12 @@ def test_drawing(page: Any) -> None:
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     draw(page, SEVEN)
     for model in MODELS:
-        percents = page.locator(f"section[data-network={model}] .row span:last-child").all_inner_texts()
-        assert len(percents) == 10
-        assert sum(float(each.removesuffix(" %")) for each in percents) == pytest.approx(100, abs=0.6)
+        shown = [float(each.removesuffix(" %")) for each in percentages(page, model)]
+        assert (len(shown), sum(shown)) == (10, pytest.approx(100, abs=0.6))
         assert page.locator(f"section[data-network={model}] .first").count() == 1
-    answers = page.locator("section[data-network=cnn] .row span:last-child").all_inner_texts()
+    of_the_seven = percentages(page, "cnn")
     draw(page, ONE)
-    assert page.locator("section[data-network=cnn] .row span:last-child").all_inner_texts() != answers
+    assert percentages(page, "cnn") != of_the_seven
     page.get_by_role("button", name="Clear").click()
     assert not "".join(page.locator(".row span:last-child").all_inner_texts())
     assert page.locator(".first").count() == 0

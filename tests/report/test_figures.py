@@ -1,7 +1,9 @@
 """Figures: what is drawn, from invented runs, and that no text covers another."""
 
 import math
+import os
 import struct
+from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hand_made import mistake, network, on_test, onset, training
+from hand_made import mistake, network_with, on_test
 from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -24,7 +26,7 @@ from tasks.report.figures import day_of, draw_figures, draw_trend
 from tasks.report.names import pictures_of
 from tasks.results.enums import OnsetStatus
 from tasks.results.file import read_results
-from tasks.results.run import ModelResult, Results
+from tasks.results.run import Results
 
 LONG_NAME = "a_network_whose_name_goes_on_and_on_and_would_not_fit_anywhere_$x^2$"
 SIX = ("dense", "cnn", "regularized_cnn", "deep_cnn", "challenger", LONG_NAME)
@@ -85,8 +87,8 @@ def test_comparison_texts(results: Results, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_curve_texts(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a network's curves no text covers another."""
-    for name in list(results.finished)[:1]:
-        assert overlapping(drawn_texts(draw_curves(name, results.models[name]), monkeypatch)) == []
+    for name, model in list(results.finished.items())[:1]:
+        assert overlapping(drawn_texts(draw_curves(name, model), monkeypatch)) == []
 
 
 def test_draw_figures(tmp_path: Path) -> None:
@@ -112,20 +114,12 @@ def test_same_run_same_bytes(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in draw_figures(folder, results)} == first
 
 
-def test_pictures_not_stored(tmp_path: Path) -> None:
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: os.truncate(path, 100)], ids=["lost", "damaged"])
+def test_pictures_not_stored(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
     """Without the stored pictures all figures are drawn all the same, so that no link leads nowhere."""
     folder = make_run(tmp_path, models=["dense"], epochs=2, test_images=200)
-    (folder / "images.npz").unlink()
-    (folder / "trainings" / "dense-0.npz").unlink()
-    assert len(draw_figures(folder, read_results(folder))) == 5
-
-
-def test_pictures_damaged(tmp_path: Path) -> None:
-    """A damaged file of pictures is as one that is missing."""
-    folder = make_run(tmp_path, models=["dense"], epochs=2, test_images=200)
-    (folder / "images.npz").write_bytes(b"PK no archive")
-    stored = folder / "trainings" / "dense-0.npz"
-    stored.write_bytes(stored.read_bytes()[:100])
+    spoil(folder / "images.npz")
+    spoil(folder / "trainings" / "dense-0.npz")
     assert len(draw_figures(folder, read_results(folder))) == 5
 
 
@@ -169,21 +163,16 @@ def test_upper_limit_cuts_blow_ups() -> None:
     assert upper_limit(calm, np.array([math.nan])) is None
 
 
-def with_onset(status: OnsetStatus, epoch: int | None = None) -> ModelResult:
-    """A network whose one training has this verdict."""
-    return network(training(onset=onset(status, epoch)))
-
-
 def test_degrading_is_not_overfitting() -> None:
     """Where both losses rise, no onset of overfitting is marked."""
-    assert onset_of(with_onset(OnsetStatus.DEGRADING, 5)) == (None, None)
-    assert onset_of(with_onset(OnsetStatus.OVERFITS, 5)) == (5, (4, 6))
+    assert onset_of(network_with(OnsetStatus.DEGRADING, 5)) == (None, None)
+    assert onset_of(network_with(OnsetStatus.OVERFITS, 5)) == (5, (4, 6))
 
 
 def test_onset_label() -> None:
     """A row says the epoch and its interval, or in words why there is none, in short lines."""
-    assert onset_label(with_onset(OnsetStatus.DIVERGED, 5)) == "diverged\nepoch 5 (4 to 6)"
-    assert onset_label(with_onset(OnsetStatus.TOO_SHORT)) == "too few epochs to judge"
+    assert onset_label(network_with(OnsetStatus.DIVERGED, 5)) == "diverged\nepoch 5 (4 to 6)"
+    assert onset_label(network_with(OnsetStatus.TOO_SHORT)) == "too few epochs to judge"
 
 
 def test_plain() -> None:
@@ -226,15 +215,7 @@ def test_mistakes_in_words() -> None:
 def test_trend(runs: int, tmp_path: Path) -> None:
     """The trend over no run, one run and many runs is drawn, missing onsets and all."""
     rows = [
-        {
-            "run": f"20260102T{run:06d}Z-x",
-            "model": model,
-            "seed": 0,
-            "accuracy": 0.9,
-            "accuracy_low": 0.89,
-            "accuracy_high": 0.91,
-            "onset": 5 if run % 2 else None,
-        }
+        (f"20260102T{run:06d}Z-x", model, 0, 0.9, 0.89, 0.91, 5 if run % 2 else None)
         for run in range(runs)
         for model in ("dense", LONG_NAME)
     ]

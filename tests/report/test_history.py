@@ -5,14 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hand_made import network, onset, run, training
+from hand_made import DATASET, PROVENANCE, network, onset, run, training
 from synthetic import make_run
 
-from tasks.files import read_json, write_json
 from tasks.report.history import COLUMNS, rows_of, run_history, update_history
 from tasks.results.enums import OnsetStatus
 from tasks.results.file import RESULTS, read_results, write_results
-from tasks.results.run import SCHEMA_VERSION
 
 
 def test_one_line_per_run_model_and_seed(tmp_path: Path) -> None:
@@ -42,30 +40,15 @@ def test_a_failed_training_has_a_line_without_numbers(tmp_path: Path) -> None:
     assert pd.isna(line["accuracy"])
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", f'{{"schema_version": {SCHEMA_VERSION}}}'])
-def test_a_damaged_run_is_left_out_with_a_warning(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, content: str
-) -> None:
+def test_a_damaged_run_is_left_out_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The other runs are listed, and the warning names the file."""
     make_run(tmp_path, models=("dense",), test_images=100)
     damaged = tmp_path / "runs" / "20260105-damaged" / RESULTS
     damaged.parent.mkdir()
-    damaged.write_text(content)
+    damaged.write_text("{")
     with caplog.at_level(logging.WARNING):
-        history = run_history(tmp_path)
-    assert len(history) == 1
+        assert len(run_history(tmp_path)) == 1
     assert str(damaged) in caplog.text
-
-
-def test_an_altered_run_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """One digit that changed on the disk is enough."""
-    path = make_run(tmp_path, models=("dense",), test_images=100) / RESULTS
-    content = read_json(path)
-    content["models"]["dense"]["trainings"][0]["test"]["accuracy"] = 0.999
-    write_json(path, content)
-    with caplog.at_level(logging.WARNING):
-        assert len(run_history(tmp_path)) == 0
-    assert "own digest" in caplog.text
 
 
 def test_runs_of_other_versions_are_one_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -76,9 +59,9 @@ def test_runs_of_other_versions_are_one_warning(tmp_path: Path, caplog: pytest.L
         path.write_text('{"schema_version": 1}')
     with caplog.at_level(logging.WARNING):
         assert len(run_history(tmp_path)) == 0
-    (record,) = caplog.records
-    assert "3 runs of other versions" in record.getMessage()
-    assert f"schema version 1, and this version of the program reads {SCHEMA_VERSION}" in record.getMessage()
+    (message,) = caplog.messages
+    assert "3 runs of other versions" in message
+    assert "schema version 1, and this version of the program reads 2" in message
 
 
 def test_degrading_is_no_onset() -> None:
@@ -114,22 +97,17 @@ def test_the_trend_shows_the_runs_of_one_deployment(tmp_path: Path, monkeypatch:
         return path
 
     monkeypatch.setattr("tasks.report.history.draw_trend", draw)
-    made = {"1-a": None, "2-b": "nightly", "3-c": "nightly", "4-d": "every minute"}
-    results = {}
+    pictures = []
+    made = {"1-a": None, "2-b": "nightly", "3-c": "nightly", "4-d": "every minute", "5-e": "nightly"}
     for name, deployment in made.items():
-        folder = make_run(tmp_path, models=("dense",), test_images=100, name=name)
-        invented = read_results(folder)
-        provenance = invented.provenance.model_copy(update={"deployment": deployment})
-        digest = "other data" if name == "3-c" else invented.dataset.digest
-        dataset = invented.dataset.model_copy(update={"digest": digest})
-        results[name] = invented.model_copy(update={"provenance": provenance, "dataset": dataset})
-        write_results(folder, results[name])
-    pictures = [update_history(tmp_path / "runs" / name, results[name]).name for name in made]
-    assert pictures == [
-        "trend-scripts.png",
-        "trend-nightly.png",
-        "trend-nightly.png",
-        "trend-every-minute.png",
-    ]
-    assert [list(rows["run"]) for rows in drawn] == [["1-a"], ["2-b"], ["3-c"], ["4-d"]]
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        provenance = PROVENANCE.model_copy(update={"deployment": deployment})
+        dataset = DATASET.model_copy(update={"digest": "other data" if name == "3-c" else "usual data"})
+        results = run({"dense": network()}, provenance=provenance, dataset=dataset)
+        write_results(folder, results)
+        pictures.append(update_history(folder, results).name)
+    nightly = "trend-nightly.png"
+    assert pictures == ["trend-scripts.png", nightly, nightly, "trend-every-minute.png", nightly]
+    assert [list(rows["run"]) for rows in drawn] == [["1-a"], ["2-b"], ["3-c"], ["4-d"], ["2-b", "5-e"]]
     assert list(pd.read_csv(tmp_path / "history.csv")["run"]) == list(made)

@@ -1,15 +1,7 @@
 """Facts about one network in, exact sentences out."""
 
 import pytest
-from hand_made import (
-    after_best,
-    mistake,
-    network,
-    on_test,
-    onset,
-    seeds_with,
-    training,
-)
+from hand_made import after_best, mistake, network, on_test, onset, seeds_with, training
 
 from tasks.report.network_words import (
     accuracy,
@@ -23,10 +15,7 @@ from tasks.report.network_words import (
     onset_phrase,
     onset_sentence,
 )
-from tasks.results.enums import (
-    AccuracyChange,
-    OnsetStatus,
-)
+from tasks.results.enums import AccuracyChange, OnsetStatus
 from tasks.results.training import Onset
 
 
@@ -72,19 +61,13 @@ def diverged(before: OnsetStatus, epoch: int | None = None) -> Onset:
             onset(OnsetStatus.INCONCLUSIVE, lowest_at=18),
             "Inconclusive: lowest at epoch 18 of 20, too near the end; train longer to see.",
         ),
-        (
-            onset(OnsetStatus.TOO_SHORT, epochs=7),
-            "Too short to judge: 7 epochs, at least 8 are needed.",
-        ),
+        (onset(OnsetStatus.TOO_SHORT, epochs=7), "Too short to judge: 7 epochs, at least 8 are needed."),
         (
             onset(smallest_detectable_rise=3.14),
             "No overfitting observed in 20 epochs; a rise of 3.1 % would have been seen.",
         ),
         (onset(), "No overfitting observed in 20 epochs."),
-        (
-            diverged(OnsetStatus.NOT_OBSERVED),
-            "Diverged: the loss is not a finite number at epoch 13.",
-        ),
+        (diverged(OnsetStatus.NOT_OBSERVED), "Diverged: the loss is not a finite number at epoch 13."),
         (
             diverged(OnsetStatus.OVERFITS, 8),
             "Diverged: the loss is not a finite number at epoch 13. Judged up to there: "
@@ -188,26 +171,26 @@ def test_after_best_epoch(found: AccuracyChange, sentence: str) -> None:
     assert after_best_epoch(training(after_best=after_best(found))) == sentence
 
 
-def test_confusion() -> None:
-    """The most frequent mistake is named, with how many others are as frequent; seeds are added."""
-    one = training(test=on_test(n=9))
-    assert confusion([one]) == ("1 mistake on 9 test images; most often, 1 time, a 0 was taken for a 1.")
-    other = training(test=on_test(n=9, confusion=[[4, 0], [1, 4]]))
-    assert confusion([one, other]) == (
-        "2 mistakes on 18 test images (all 2 seeds added); most often, 1 time, a 0 was taken for a 1 "
-        "(as often: 1 other pair)."
-    )
-    assert confusion([training(test=on_test(n=9, confusion=[[4, 0], [0, 5]]))]) == (
-        "No mistake on 9 test images."
-    )
-
-
-def test_images_without_an_answer() -> None:
-    """Images for which a diverged network gives no finite probability are not passed over in silence."""
-    silent = training(test=on_test(n=9, confusion=[[3, 1], [0, 0]]))
-    assert confusion([silent]) == (
-        "5 of 9 test images have no answer: no probability is finite. 1 mistake on the others."
-    )
+@pytest.mark.parametrize(
+    ("matrices", "sentence"),
+    [
+        ([[[3, 1], [0, 5]]], "1 mistake on 9 test images; most often, 1 time, a 0 was taken for a 1."),
+        (
+            [[[3, 1], [0, 5]], [[4, 0], [1, 4]]],
+            "2 mistakes on 18 test images (all 2 seeds added); most often, 1 time, a 0 was taken for a 1 "
+            "(as often: 1 other pair).",
+        ),
+        ([[[4, 0], [0, 5]]], "No mistake on 9 test images."),
+        (
+            [[[3, 1], [0, 0]]],
+            "5 of 9 test images have no answer: no probability is finite. 1 mistake on the others.",
+        ),
+    ],
+)
+def test_confusion(matrices: list[list[list[int]]], sentence: str) -> None:
+    """Seeds added: the most frequent mistake, how many are as frequent, and images without a finite answer."""
+    trainings = [training(test=on_test(n=9, confusion=matrix)) for matrix in matrices]
+    assert confusion(trainings) == sentence
 
 
 def test_mistakes_shown() -> None:

@@ -32,8 +32,6 @@ HEADINGS = [
     "## How to read this",
     "## Reproducing this run",
 ]
-
-
 ATTACK = "</pre><script>alert(1)</script> ``` | <img src=x onerror=alert(2)> [x](javascript:alert(3)) *b* $m$"
 
 
@@ -90,9 +88,9 @@ def test_order_of_parts(run_folder: Path) -> None:
 
 def test_the_answer_comes_first(run_folder: Path, results: Results) -> None:
     """Below the title stand the sentences of the summary, the first by itself."""
-    lines = (run_folder / "report.md").read_text().split("\n\n")
-    assert lines[0] == "# MNIST: dense, cnn and regularized_cnn"
-    assert lines[1:4] == list(map(sentence, summary(results)))
+    title, *sentences = (run_folder / "report.md").read_text().split("\n\n")[:4]
+    assert title == "# MNIST: dense, cnn and regularized_cnn"
+    assert sentences == list(map(sentence, summary(results)))
 
 
 def test_links_lead_somewhere(run_folder: Path) -> None:
@@ -155,20 +153,14 @@ def test_odd_runs(case: dict[str, Any], tmp_path: Path) -> None:
 
 def test_text_cannot_inject(tmp_path: Path) -> None:
     """Markup in errors, names, data and provenance is shown as text and never becomes HTML."""
-    everywhere = {
-        "run": ATTACK,
-        "command": ATTACK,
-        "commit": ATTACK,
-        "processor": ATTACK,
-        "versions": {ATTACK: ATTACK},
-    }
+    made = dict.fromkeys(("run", "command", "commit", "processor"), ATTACK) | {"versions": {ATTACK: ATTACK}}
     attacked = run(
         {ATTACK: network(training(origin_reason=ATTACK, folder=ATTACK), summary=ATTACK), "cnn": network()},
         failures=[failure(ATTACK, 0, f"{ATTACK}\n```\n{ATTACK}")],
         gates=[gate(outcome=GateOutcome.NOT_HELD, reason=GateReason.NO_RESULT, model=ATTACK)],
         previous_run=previous(run=ATTACK, unreadable=[ATTACK]),
         dataset=DATASET.model_copy(update={"name": ATTACK, "source": ATTACK, "is_mnist": False}),
-        provenance=PROVENANCE.model_copy(update=everywhere),
+        provenance=PROVENANCE.model_copy(update=made),
         parameters={ATTACK: ATTACK, "batch_size": 1, "learning_rate": 1, "validation_split": 1},
     )
     page = Page(html_page(report_markdown(attacked), tmp_path))

@@ -9,22 +9,20 @@ from synthetic import make_run
 from tasks.report.page import report_markdown
 from tasks.results.enums import Change, GateOutcome, GateReason, Status
 from tasks.results.file import read_results
-from tasks.results.run import Difference
+from tasks.results.run import Difference, Results
 from tasks.results.training import FailedTraining
 
 
-def section(markdown: str, heading: str) -> str:
-    """Return the part of a report below a heading of the second level."""
-    return markdown.split(f"## {heading}\n")[1].split("\n## ")[0]
+def section(results: Results, heading: str) -> str:
+    """Return the part of a run's report below a heading of the second level."""
+    return report_markdown(results).split(f"## {heading}\n")[1].split("\n## ")[0]
 
 
 def test_failures_are_not_hidden() -> None:
     """Failures stand before any result, each with its network, seed and whole error text."""
     models = {"dense": network(FailedTraining(seed=1, error="Killed.\nMore."), training(2)), "cnn": network()}
     failures = [failure("dense", 1, "Killed.\nMore."), failure("cnn", 3, "No memory.", task="evaluate")]
-    before = section(
-        report_markdown(run(models, status=Status.FAILED, failures=failures)), "How the run ended"
-    )
+    before = section(run(models, status=Status.FAILED, failures=failures), "How the run ended")
     assert before.startswith("\n**Failed** after 12 min 34 s: 2 of 3 trainings have results")
     assert "**Failed: train dense (seed 1)**\n\n```text\nKilled.\nMore.\n```" in before
     assert "**Failed: evaluate cnn (seed 3)**\n\n```text\nNo memory.\n```" in before
@@ -42,7 +40,7 @@ def test_gates_that_did_not_hold() -> None:
         gate(outcome=GateOutcome.NOT_HELD, reason=GateReason.NO_RESULT),
         gate(outcome=GateOutcome.NOT_JUDGED, reason=GateReason.NOT_IN_THIS_RUN, model="dense"),
     ]
-    before = section(report_markdown(run({"cnn": network()}, gates=gates)), "How the run ended")
+    before = section(run({"cnn": network()}, gates=gates), "How the run ended")
     assert "results, 0 of 2 gates held, 1 not judged." in before
     words = "cnn has no result to hold against the 97.00 % required"
     assert f"| **not held** | min_test_accuracy | {words} |" in before
@@ -55,10 +53,8 @@ def test_several_seeds(tmp_path: Path) -> None:
     markdown = report_markdown(several)
     assert "| seeds with results | 3 of 3 | 3 of 3 | 3 of 3 |" in markdown
     spread = several.accuracy("dense")
-    assert (
-        f"| test accuracy | {100 * spread.mean:.2f} % ± {100 * (spread.standard_deviation or 0):.2f} |"
-        in markdown
-    )
+    accuracy = f"{100 * spread.mean:.2f} % ± {100 * (spread.standard_deviation or 0):.2f}"
+    assert f"| test accuracy | {accuracy} |" in markdown
     assert re.search(r"\| overfitting onset \| 3 of 3 seeds, median epoch \d+", markdown)
     assert len(re.findall(r"^\| regularized_cnn \| [012] \|", markdown, flags=re.MULTILINE)) == 3
     assert re.search(r"\n\*The \d+ most confident mistakes of seed 0 on the test images\.\*\n", markdown)
@@ -75,9 +71,7 @@ def test_previous_run() -> None:
         "versions_changed": [Difference(name="keras", before="3.14.0", now="3.15.1")],
     }
     before = previous(line, **changed, unreadable=["dense with seed 0", "dense with seed 1"])
-    assert section(
-        report_markdown(run({"cnn": network()}, previous_run=before)), "Compared with the previous run"
-    ) == (
+    assert section(run({"cnn": network()}, previous_run=before), "Compared with the previous run") == (
         "\nThe run before is earlier. Changed since: dense epochs: 50 -\\> 5; keras: 3.14.0 -\\> 3.15.1.\n\n"
         "- cnn, seed 0: worse than before (-1.00 points, -1.50 to -0.50).\n\n"
         "| network | seed | before | now | change (points) | p |\n"
@@ -90,10 +84,7 @@ def test_previous_run() -> None:
 
 def test_nothing_in_common_with_the_previous_run() -> None:
     """A run that shares no training with the one before says so."""
-    part = section(
-        report_markdown(run({"cnn": network()}, previous_run=previous())), "Compared with the previous run"
-    )
-    assert part == (
+    assert section(run({"cnn": network()}, previous_run=previous()), "Compared with the previous run") == (
         "\nThe run before is earlier. Parameters and versions are the same.\n\n"
         "No training was compared: it has no model and seed in common with this run.\n"
     )
@@ -112,7 +103,7 @@ def test_tutorial_says_why() -> None:
     """Beside the tutorial's figures stand the reasons for which this run's differ."""
     models = {"dense": network(epochs=5), "cnn": network(), "regularized_cnn": network(epochs=30)}
     raw = DATASET.model_copy(update={"pixel_scaling": "none"})
-    part = section(report_markdown(run(models, dataset=raw)), "Beside the tutorial")
+    part = section(run(models, dataset=raw), "Beside the tutorial")
     assert "| cnn | last validation accuracy | 98.65 % | 97.00 % (96.80 to 97.20) |" in part
     assert "| cnn | last validation loss | 0.0942 | 0.1000 |" in part
     assert "- This run was not the tutorial's programme: dense epochs 5, not 50.\n" in part

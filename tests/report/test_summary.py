@@ -20,10 +20,7 @@ from tasks.results.run import Difference, ModelResult
 
 def accurate(**accuracies: float) -> dict[str, ModelResult]:
     """Networks with these test accuracies, one seed each."""
-    return {
-        name: network_with(OnsetStatus.NOT_OBSERVED, accuracy=accuracy)
-        for name, accuracy in accuracies.items()
-    }
+    return {name: seeds_with([accuracy]) for name, accuracy in accuracies.items()}
 
 
 def test_the_first_sentence_ranks_no_tie() -> None:

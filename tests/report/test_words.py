@@ -21,26 +21,15 @@ from tasks.report.words import (
     unlike_the_tutorial,
     verdict,
 )
-from tasks.results.enums import (
-    Change,
-    GateName,
-    GateOutcome,
-    GateReason,
-    Origin,
-    Verdict,
-)
+from tasks.results.enums import Change, GateName, GateOutcome, GateReason, Origin, Verdict
 from tasks.results.run import Gate
 
 
 def test_verdict_on_these_trainings() -> None:
     """With one seed the better one is named with its lead and the lead's interval, whichever comes first."""
-    facts = {"interval": (-0.0522, -0.0276)}
-    assert verdict(pair("dense", "cnn", Verdict.SECOND_BETTER, -0.04, **facts)) == (
-        "cnn is better than dense by 4.00 points (2.76 to 5.22) in these trainings"
-    )
-    assert verdict(pair("cnn", "dense", Verdict.FIRST_BETTER, 0.04, interval=(0.0276, 0.0522))) == (
-        "cnn is better than dense by 4.00 points (2.76 to 5.22) in these trainings"
-    )
+    words = "cnn is better than dense by 4.00 points (2.76 to 5.22) in these trainings"
+    assert verdict(pair("dense", "cnn", Verdict.SECOND_BETTER, -0.04, interval=(-0.0522, -0.0276))) == words
+    assert verdict(pair("cnn", "dense", Verdict.FIRST_BETTER, 0.04, interval=(0.0276, 0.0522))) == words
 
 
 def test_verdict_on_the_networks() -> None:
@@ -107,11 +96,8 @@ def test_each_failure_has_its_own_reason() -> None:
 
 def test_gates_in_short() -> None:
     """What was not judged is counted apart: it did not hold, and it did not fail."""
-    judged = [
-        gate(outcome=GateOutcome.HELD),
-        gate(outcome=GateOutcome.NOT_HELD),
-        gate(outcome=GateOutcome.NOT_JUDGED, reason=GateReason.NOT_IN_THIS_RUN),
-    ]
+    outcomes = (GateOutcome.HELD, GateOutcome.NOT_HELD, GateOutcome.NOT_JUDGED)
+    judged = [gate(outcome=outcome) for outcome in outcomes]
     assert gates_in_short(judged) == "1 of 3 gates held, 1 not judged"
     assert gates_in_short(judged[:1]) == "1 of 1 gate held"
 
