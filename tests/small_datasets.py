@@ -1,7 +1,9 @@
 """Data sets that a test can make in a moment and a reader can check by eye."""
 
 import io
+import os
 import struct
+from pathlib import Path
 
 import numpy as np
 
@@ -13,10 +15,7 @@ def small_dataset() -> Arrays:
     labels = {"train": np.arange(20, dtype=np.uint8) % 10, "test": np.arange(10, dtype=np.uint8)}
     images = {part: np.broadcast_to(y[:, None, None], (len(y), 28, 28)).copy() for part, y in labels.items()}
     return {
-        "x_train": images["train"],
-        "y_train": labels["train"],
-        "x_test": images["test"],
-        "y_test": labels["test"],
+        f"{axis}_{part}": values[part] for part in labels for axis, values in (("x", images), ("y", labels))
     }
 
 
@@ -28,6 +27,16 @@ def idx(array: np.ndarray) -> bytes:
 def changed(**replaced: np.ndarray) -> Arrays:
     """The small data set with some arrays replaced."""
     return small_dataset() | replaced
+
+
+class Trap:
+    """An object that makes a folder when it is unpickled, as it could call any function."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self.folder),)
 
 
 def npz(arrays: Arrays) -> bytes:
