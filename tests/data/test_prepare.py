@@ -41,9 +41,6 @@ def stored(folder: Path, arrays: Arrays) -> VerifiedDataset:
     return VerifiedDataset("digits", str(path), content_digest(arrays), "a test", is_mnist=False)
 
 
-# --- the split
-
-
 @given(st.integers(50, 70000), st.floats(0.25, 0.75))
 def test_the_split_is_that_of_keras(images: int, validation_split: float) -> None:
     """Keras computes int(math.floor(n * (1.0 - validation_split))); it must agree at every rounding."""
@@ -93,9 +90,6 @@ def test_a_sorted_dataset_whose_split_loses_a_class_is_an_error() -> None:
     blocks = numbered_dataset() | {"y_train": np.repeat(np.arange(10, dtype=np.uint8), 10)}
     with pytest.raises(UserError, match=r"none of class \[9\] .* shuffle"):
         split(blocks, 0.1, None)
-
-
-# --- the samples
 
 
 def test_a_stratified_sample_keeps_the_proportions() -> None:
@@ -161,18 +155,12 @@ def test_train_samples_out_of_range_is_an_error(train_samples: int) -> None:
         split(numbered_dataset(), 0.1, train_samples)
 
 
-# --- the preview
-
-
 def test_the_preview_is_the_first_image_of_each_class() -> None:
     """And `first_zero` is the second training image, as in the tutorial."""
     pictures = preview(numbered_dataset())
     assert pictures["preview"].shape == (10, 28, 28)
     assert pictures["preview"][:, 0, 0].tolist() == list(range(10))
     assert pictures["first_zero"][0, 0] == 1
-
-
-# --- what is kept
 
 
 def test_what_is_prepared_is_on_disk_and_in_the_record(tmp_path) -> None:
@@ -240,9 +228,6 @@ def test_the_task_keeps_files_in_the_data_folder_of_the_artifacts(tmp_path) -> N
     with disable_run_logger():
         prepared = prepare_mnist.fn(stored(tmp_path, numbered_dataset()), 0.1, None, str(tmp_path))
     assert Path(prepared.path).parent == tmp_path.resolve() / "data"
-
-
-# --- the real thing
 
 
 def test_mnist_is_split_as_in_the_tutorial(mnist: Path) -> None:
