@@ -13,6 +13,7 @@ from tasks.ownership import MARKER, NOBODYS, OWN, is_run, is_training, mark
 
 PROJECT = Path(__file__).resolve().parent.parent
 ARTIFACTS = PROJECT / "artifacts"
+WRITTEN = ("data", "trainings/*", "runs/*", "runs/*/trainings", "runs/*/figures", "recognized/*")
 
 
 @dataclass(frozen=True)
@@ -72,14 +73,7 @@ class Artifacts:
     def remove_temporary_files(self) -> None:
         """Remove what killed processes left half written, in the folders where this program writes."""
         remove_temporary_files(self.root)
-        for pattern in (
-            "data",
-            "trainings/*",
-            "runs/*",
-            "runs/*/trainings",
-            "runs/*/figures",
-            "recognized/*",
-        ):
+        for pattern in WRITTEN:
             for folder in self.root.glob(pattern):
                 remove_temporary_files(folder)
 

@@ -92,10 +92,7 @@ def test_damaged_results(artifacts: Path, damage: str) -> None:
 
 def test_no_pruning_while_a_run_goes_on(artifacts: Path) -> None:
     """What a run will refer to is not written down before its end, so pruning waits for it."""
-    with (
-        files.lock(artifacts / "runs" / "20260102T000000Z-killed"),
-        pytest.raises(UserError, match="in use"),
-    ):
+    with files.lock(artifacts / "runs" / "20260102T000000Z-killed"), pytest.raises(UserError, match="in use"):
         housekeeping.keep_house(Artifacts(artifacts), prune=True)
     with (
         files.lock(artifacts / "trainings" / "regularized_cnn-1-bbbbbbbbbbbb"),

@@ -140,16 +140,12 @@ def checked(arrays: Arrays, name: str) -> Arrays:
 
 def content_digest(arrays: Mapping[str, NDArray[Any]]) -> str:
     """Return a SHA-256 over names, types, shapes and bytes; how the arrays are stored has no influence."""
-    return digest_of(
-        {
-            name: [
-                array.dtype.str,
-                list(array.shape),
-                hashlib.sha256(np.ascontiguousarray(array).data).hexdigest(),
-            ]
-            for name, array in arrays.items()
-        }
-    )
+
+    def facts(array: NDArray[Any]) -> list[Any]:
+        digest = hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+        return [array.dtype.str, list(array.shape), digest]
+
+    return digest_of({name: facts(array) for name, array in arrays.items()})
 
 
 def keep(path: Path, arrays: Mapping[str, NDArray[Any]], warn: Report) -> None:

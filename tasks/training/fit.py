@@ -36,7 +36,6 @@ from tasks.training.specification import Specification
 if TYPE_CHECKING:
     from tasks.training.loop import Network, Progress
 
-EXIT_ERROR = 1
 EXIT_PARENT_GONE = 3
 CLASSES = 10  # of the images that the data room prepares
 SECONDS_BETWEEN_STEPS = 0.5  # of an epoch that are reported
@@ -148,7 +147,6 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--refresh", action="store_true")
     arguments = parser.parse_args()
-    folder: Path = arguments.folder
     channel = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not mix with the messages
 
@@ -158,17 +156,16 @@ def main() -> None:
     may_start = threading.Event()
     threading.Thread(target=follow_parent, args=(may_start,), daemon=True).start()
     try:
-        with files.lock(folder, wait=False) as held:
-            if held:
-                return train_under_lock(arguments, say, may_start)
-        say("waiting")
-        with files.lock(folder):
+        with contextlib.ExitStack() as stack:
+            if not stack.enter_context(files.lock(arguments.folder, wait=False)):
+                say("waiting")
+                stack.enter_context(files.lock(arguments.folder))
             train_under_lock(arguments, say, may_start)
     except Exception as error:
         say("error", message=explain(error))
         with contextlib.suppress(OSError):  # the log lies on the disk that may just be full
             traceback.print_exc()
-        sys.exit(EXIT_ERROR)
+        sys.exit(1)
 
 
 def train_under_lock(

@@ -173,7 +173,7 @@ class Recipe:
 
     build: Callable[[Shape, int], Any]  # from the shape of an image and the number of classes
     epochs: int
-    compile_with_xla: bool
+    compile_with_xla: bool = False
     learning_rate: float = 0.001
     learning_rate_schedule: Literal["constant", "cosine"] = "constant"
 
@@ -182,14 +182,8 @@ class Recipe:
 # it has no deterministic gradient of max-pooling.
 MODELS = {
     "dense": Recipe(build_dense, epochs=50, compile_with_xla=True),
-    "cnn": Recipe(build_cnn, epochs=20, compile_with_xla=False),
-    "regularized_cnn": Recipe(build_regularized_cnn, epochs=30, compile_with_xla=False),
-    "deep_cnn": Recipe(build_deep_cnn, epochs=30, compile_with_xla=False),
-    "challenger": Recipe(
-        build_challenger,
-        epochs=20,
-        compile_with_xla=False,
-        learning_rate=0.003,
-        learning_rate_schedule="cosine",
-    ),
+    "cnn": Recipe(build_cnn, epochs=20),
+    "regularized_cnn": Recipe(build_regularized_cnn, epochs=30),
+    "deep_cnn": Recipe(build_deep_cnn, epochs=30),
+    "challenger": Recipe(build_challenger, epochs=20, learning_rate=0.003, learning_rate_schedule="cosine"),
 }

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-import httpx
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
-from prefect.exceptions import PrefectException
 from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from tasks.uploads import UPLOAD_ERRORS
 
 Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
 # Each update of the progress artifact is a request to the server; a training that is over sooner has none.
@@ -103,12 +103,12 @@ class ProgressReport:
             **{name: _short(message[name]) for name in ("loss", "accuracy", "val_nll", "val_accuracy")}
         )
         number, seconds = message["epoch"], message["seconds"]
-        left = (self.epochs - number) * seconds
-        line = f"epoch {number}/{self.epochs} {figures}, {seconds:.1f} s, about {left:.0f} s left"
+        times = f"{seconds:.1f} s, about {(self.epochs - number) * seconds:.0f} s left"
+        line = f"epoch {number}/{self.epochs} {figures}, {times}"
         self.logger.info("%s: %s", self.name, line, extra={"epoch_line": True})
         if bars and self.bar is not None:
-            bars.update(self.bar, completed=message["epoch"], figures=figures)
-        self._update_artifact_at_times(message["epoch"])
+            bars.update(self.bar, completed=number, figures=figures)
+        self._update_artifact_at_times(number)
 
     def _update_artifact_at_times(self, epochs_done: float) -> None:
         now = time.monotonic()
@@ -127,7 +127,7 @@ class ProgressReport:
                 else:
                     created = create_progress_artifact(percent, key=self.key, description=self.name)
                     self.artifact = created if isinstance(created, UUID) else None  # its type says both
-        except (httpx.HTTPError, PrefectException, RuntimeError) as error:
+        except UPLOAD_ERRORS as error:
             self.logger.debug("The progress artifact could not be written: %s", error)
 
 

