@@ -67,15 +67,16 @@ def test_messages_files_and_progress_retrain_nothing(code: Path, module: str) ->
     assert changed(code) == []
 
 
-def test_changing_the_loop_retrains_all(code: Path) -> None:
-    """A statement changed in the training loop changes every key."""
-    edit(code / LOOP, "STEPS_PER_CALL = 32", "STEPS_PER_CALL = 16")
-    assert changed(code) == list(MODELS)
-
-
-def test_changing_the_scaling_retrains_all(code: Path) -> None:
-    """Another scaling of the pixels changes every key."""
-    edit(code / NETWORKS, '{"unit": 255', '{"unit": 256')
+@pytest.mark.parametrize(
+    ("module", "old", "new"),
+    [
+        (LOOP, "STEPS_PER_CALL = 32", "STEPS_PER_CALL = 16"),
+        (NETWORKS, '{"unit": 255', '{"unit": 256'),
+    ],
+)
+def test_changing_the_loop_or_the_scaling_retrains_all(code: Path, module: str, old: str, new: str) -> None:
+    """A statement changed in the training loop, or another scaling of the pixels, changes every key."""
+    edit(code / module, old, new)
     assert changed(code) == list(MODELS)
 
 
@@ -110,9 +111,9 @@ def test_the_loop_uses_nothing_that_is_not_in_the_key() -> None:
 )
 def test_settings_and_data_are_part_of_the_key(tmp_path: Path, change: dict[str, Any], words: str) -> None:
     """Another setting or other images are another training, and the reason says what differs, without digests."""
-    old, new = specified(), specified(**change)
-    assert new.key != old.key
-    keep(tmp_path, old)
+    new = specified(**change)
+    assert new.key != specified().key
+    keep(tmp_path, specified())
     assert why_not_reused(tmp_path, new) == f"differs from the nearest kept training: {words}"
 
 
@@ -139,9 +140,8 @@ def test_first_training(tmp_path: Path) -> None:
 
 def test_folder_name_can_be_read(tmp_path: Path) -> None:
     """A training's folder names network, seed and the beginning of the key."""
-    specification = specified("regularized_cnn")
-    expected = tmp_path / "trainings" / f"regularized_cnn-0-{specification.key[:12]}"
-    assert specification.folder(tmp_path) == expected
+    network = specified("regularized_cnn")
+    assert network.folder(tmp_path) == tmp_path / "trainings" / f"regularized_cnn-0-{network.key[:12]}"
 
 
 def test_each_network_with_each_seed_once() -> None:
