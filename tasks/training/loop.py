@@ -132,11 +132,15 @@ def drop_half(values: Any, seed: Any) -> Any:
     return values * tf.reshape(twice_or_not, tf.shape(values))
 
 
+def image_losses(log_probabilities: Array, labels: Array) -> Array:
+    """Return each image's negative log-likelihood in nats, float32 (n,)."""
+    return -log_probabilities[np.arange(len(labels)), labels]
+
+
 def nll_and_accuracy(log_probabilities: Array, labels: Array) -> tuple[float, float]:
     """Return the mean negative log-likelihood in nats and the share of right answers; NaN is no right one."""
-    chosen = log_probabilities[np.arange(len(labels)), labels]
     right = (log_probabilities.argmax(1) == labels) & np.isfinite(log_probabilities.max(1))
-    return -float(np.mean(chosen, dtype=np.float64)), float(np.mean(right))
+    return float(np.mean(image_losses(log_probabilities, labels), dtype=np.float64)), float(np.mean(right))
 
 
 def batches_of_epoch(count: int, batch_size: int, seed: int, epoch: int) -> Iterator[Array]:
@@ -173,6 +177,8 @@ class Progress:
 
     history: dict[str, list[float]] = field(default_factory=lambda: {curve: [] for curve in CURVES})
     best_weights: list[Array] = field(default_factory=list)  # of the epoch with the lowest validation NLL
+    # For each epoch, each validation image's loss, float16 (n,): how uncertain the curve is, and so the onset.
+    validation_losses: list[Array] = field(default_factory=list)
 
     @property
     def epochs_done(self) -> int:
@@ -194,7 +200,10 @@ def fit(network: Network, progress: Progress, data: Mapping[str, Array], report:
         epoch = progress.epochs_done + 1
         loss, accuracy = train_epoch(network, images, labels, epoch, report)
         train_nll, train_accuracy = nll_and_accuracy(network.predict(sample_images), sample_labels)
-        val_nll, val_accuracy = nll_and_accuracy(network.predict(data["x_validation"]), data["y_validation"])
+        validation = network.predict(data["x_validation"])
+        val_nll, val_accuracy = nll_and_accuracy(validation, data["y_validation"])
+        losses = np.minimum(image_losses(validation, data["y_validation"]), np.finfo(np.float16).max)
+        progress.validation_losses.append(losses.astype(np.float16))
         if val_nll < min(filter(np.isfinite, progress.history["val_nll"]), default=np.inf):
             progress.best_weights = network.model.get_weights()
         val_loss = val_nll + network.penalty()
@@ -212,6 +221,7 @@ def state(network: Network, progress: Progress) -> dict[str, Array]:
         "best": progress.best_weights,
     }
     curves = {f"curve_{curve}": np.array(values, np.float64) for curve, values in progress.history.items()}
+    curves["validation_losses"] = np.array(progress.validation_losses, np.float16)
     return curves | {
         f"{group}_{number:03}": value
         for group, values in groups.items()
@@ -228,11 +238,12 @@ def restore(network: Network, arrays: Mapping[str, Array]) -> Progress:
     network.model.set_weights(group("weight_"))
     for variable, value in zip(network.optimizer.variables, group("optimizer_"), strict=True):
         variable.assign(value)
-    return Progress({curve: arrays[f"curve_{curve}"].tolist() for curve in CURVES}, group("best_"))
+    curves = {curve: arrays[f"curve_{curve}"].tolist() for curve in CURVES}
+    return Progress(curves, group("best_"), list(arrays["validation_losses"]))
 
 
 def predictions(network: Network, progress: Progress, data: Mapping[str, Array]) -> dict[str, Any]:
-    """Predict every split with the final weights and validation with the best ones, which stay in the network.
+    """Predict with the final weights, and validation and test with the best ones, which stay in the network.
 
     Of the training images only the sums are kept: they are many, and no single one is looked at.
     """
@@ -243,7 +254,9 @@ def predictions(network: Network, progress: Progress, data: Mapping[str, Array])
         "final_train_correct": np.int64(round(accuracy * count)),
         "final_validation": network.predict(data["x_validation"]),
         "final_test": network.predict(data["x_test"]),
+        "validation_losses": np.array(progress.validation_losses, np.float16),
     }
     if progress.best_weights:
         network.model.set_weights(progress.best_weights)
-    return {**final, "best_validation": network.predict(data["x_validation"])}
+    best = {f"best_{split}": network.predict(data[f"x_{split}"]) for split in ("validation", "test")}
+    return final | best

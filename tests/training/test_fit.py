@@ -67,7 +67,11 @@ def test_a_training(trained: tuple[Path, Said]) -> None:
         *("spec.json", "training.json"),
     }
     with np.load(folder / "predictions.npz") as predicted:
-        assert predicted["final_test"].shape == predicted["best_validation"].shape == (32, 10)
+        for name in ("final_validation", "final_test", "best_validation", "best_test"):
+            assert predicted[name].shape == (32, 10)
+        assert predicted["validation_losses"].dtype == np.float16
+        means = predicted["validation_losses"].mean(axis=1, dtype=float)
+        assert means == pytest.approx(fitted.history.val_nll, rel=1e-3)
         assert np.exp(predicted["final_test"]).sum(axis=1) == pytest.approx(1, abs=1e-5)
         with np.load(folder.parent.parent / "prepared.npz") as data:
             chosen = predicted["best_validation"][np.arange(32), data["y_validation"]]
