@@ -16,6 +16,7 @@ _prefect_home = tempfile.mkdtemp(prefix="mnist-pipeline-test-prefect-")
 atexit.register(shutil.rmtree, _prefect_home, ignore_errors=True)
 os.environ.update(
     PREFECT_HOME=_prefect_home,
+    MNIST_PIPELINE_SLOTS=f"{_prefect_home}/slots",  # no test waits for the trainings of another process
     PREFECT_SERVER_ANALYTICS_ENABLED="false",
     PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW="ignore",
     DO_NOT_TRACK="1",

@@ -9,8 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.client.schemas.objects import State
+from prefect.context import TaskRunContext
 from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from prefect.states import Pending, Running
+from prefect.utilities.engine import emit_task_run_state_change_event
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -71,6 +75,7 @@ class ProgressReport:
         self.key = f"progress-{model}-{seed}".replace("_", "-")
         self.artifact: UUID | None = None
         self.updated: float | None = None
+        self.waiting = ""  # for what, at present
         self.bar = bars.add_task(self.name, total=epochs, figures="", start=False) if bars else None
 
     def __enter__(self) -> "ProgressReport":
@@ -89,6 +94,19 @@ class ProgressReport:
     def warn(self, text: str) -> None:
         """Log a warning."""
         self.logger.warning("%s: %s", self.name, text)
+
+    def waits_for(self, what: str) -> None:
+        """Log what the training waits for, and show it as Waiting; once, until it waits for something else."""
+        if what != self.waiting:
+            self.waiting = what
+            self.say(f"waits for {what}")
+            show_state(Pending(name="Waiting", message=f"Waits for {what}."))
+
+    def goes_on(self) -> None:
+        """Show a training that waited as Running again."""
+        if self.waiting:
+            self.waiting = ""
+            show_state(Running())
 
     def step(self, epoch: int, fraction: float) -> None:
         """Take note of a part of an epoch, as a fraction of its images."""
@@ -129,6 +147,12 @@ class ProgressReport:
                     self.artifact = created if isinstance(created, UUID) else None  # its type says both
         except UPLOAD_ERRORS as error:
             self.logger.debug("The progress artifact could not be written: %s", error)
+
+
+def show_state(state: State[Any]) -> None:
+    """Let the server show this task run in a state: Prefect itself has none for a task that waits its turn."""
+    if context := TaskRunContext.get():
+        emit_task_run_state_change_event(context.task_run, context.task_run.state, state)
 
 
 def _short(value: float | None) -> str:

@@ -1,9 +1,8 @@
-"""How many trainings run at once on this machine, and the task runner that holds a run to it."""
+"""How many trainings a run asks for at once, and the task runner that has a thread for each."""
 
 import logging
 import os
-import threading
-from typing import Any, Self
+from typing import Any
 
 import psutil
 from prefect.context import FlowRunContext
@@ -28,7 +27,7 @@ def trainings_at_a_time() -> int:
 
 
 class TrainingRunner(ThreadPoolTaskRunner[Any]):
-    """Runs the branches of one flow run in threads: so many trainings at once, while one more loads TensorFlow."""
+    """Runs the branches of one flow run in threads: so many trainings, while one more loads TensorFlow."""
 
     def __init__(self, at_a_time: int | None = None) -> None:
         """Take the number of trainings at once; by default each run asks `trainings_at_a_time` when it starts."""
@@ -39,16 +38,13 @@ class TrainingRunner(ThreadPoolTaskRunner[Any]):
         """Return the runner of one flow run: Prefect asks for it when the run starts."""
         return TrainingRunner(self.at_a_time or trainings_at_a_time())
 
-    def __enter__(self) -> Self:
-        self.slots = threading.BoundedSemaphore(self.at_a_time or 1)
-        return super().__enter__()
 
+def slots_of_this_run() -> int:
+    """Return how many of the machine's slots this flow run may use (see `tasks.training.slots`).
 
-def slots_of_this_run() -> threading.BoundedSemaphore:
-    """Return what the trainings of this flow run share: each holds one slot while it trains.
-
-    Elsewhere, as on a Dask worker, which does one training at a time, there is nothing to share.
+    On a Dask worker it is what that machine allows.
     """
     context = FlowRunContext.get()
     runner = context.task_runner if context else None
-    return runner.slots if isinstance(runner, TrainingRunner) else threading.BoundedSemaphore()
+    chosen = runner.at_a_time if isinstance(runner, TrainingRunner) else None
+    return chosen or trainings_at_a_time()

@@ -5,9 +5,12 @@ neither independent nor repeatable, and a crash or an endless loop in one would 
 """
 
 import contextlib
+import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from subprocess import Popen
+from typing import IO
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
@@ -33,6 +36,7 @@ from tasks.training.process import (
 )
 from tasks.training.progress import ProgressReport
 from tasks.training.runner import slots_of_this_run
+from tasks.training.slots import holders, take_slot
 from tasks.training.specification import Specification, code_digests, why_not_reused
 
 
@@ -64,14 +68,14 @@ def follow(
         raise failed(STOPPED)
     process = start(folder, data_path, refresh)
     processes.add(process)
-    deadline, slots = Deadline(timeout), slots_of_this_run()
+    deadline = Deadline(timeout)
     outcome, epochs_done, problem = "", 0, ""
     with contextlib.ExitStack() as stack:
         stack.callback(end, process)
         for message in messages(process, deadline):
             match message["event"]:
                 case "waiting":
-                    report.warn("another run is training this; waiting for it")
+                    report.waits_for("another run that is training this")
                     deadline.suspend()
                 case "ready":
                     if code_digests(specification.model) != specification.code:
@@ -79,11 +83,9 @@ def follow(
                     epochs_done = message["epochs_done"]
                     report.say(f"process ready, {epochs_done} of {message['epochs']} epochs done before")
                     deadline.suspend()
-                    while not slots.acquire(timeout=0.2):
-                        if stopping.is_set() or process.poll() is not None:
-                            break
-                    else:
-                        stack.callback(slots.release)
+                    if slot := wait_for_slot(process, report):
+                        stack.enter_context(slot)
+                    report.goes_on()
                     deadline.restart()
                     assert process.stdin is not None
                     with contextlib.suppress(BrokenPipeError):  # it died; the loop will hear of it
@@ -102,6 +104,17 @@ def follow(
     if not outcome:
         raise failed(why_it_failed(process, deadline, problem, folder / "log.txt"))
     return outcome, epochs_done
+
+
+def wait_for_slot(process: Popen[str], report: ProgressReport) -> IO[str] | None:
+    """Return the slot that this training holds until it is closed, None if the process or the run ends before."""
+    at_a_time, holder = slots_of_this_run(), f"{report.name} of {flow_run.name or 'no run'}"
+    while not (slot := take_slot(at_a_time, holder)):
+        if stopping.is_set() or process.poll() is not None:
+            return None
+        report.waits_for(f"its turn, after {', '.join(holders(at_a_time)[:3])}")
+        time.sleep(0.2)
+    return slot
 
 
 def has_begun(folder: Path, run_id: str | None) -> bool:

@@ -1,17 +1,25 @@
 """How many trainings run at once: the number of each run, not of the process."""
 
+import contextlib
+import logging
 import os
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
+from uuid import UUID
 
 import psutil
 import pytest
 from prefect import flow, task
+from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
+from prefect.runtime import task_run
 from prefect.testing.utilities import prefect_test_harness
 
 from tasks.training import runner
+from tasks.training.progress import ProgressReport
 from tasks.training.runner import TrainingRunner, slots_of_this_run, trainings_at_a_time
 
 
@@ -51,16 +59,6 @@ def test_asked_when_a_run_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert TrainingRunner(2).duplicate().at_a_time == 2
 
 
-def free_slots(slots: threading.BoundedSemaphore) -> int:
-    """How many more trainings may begin."""
-    taken = 0
-    while slots.acquire(blocking=False):
-        taken += 1
-    for _ in range(taken):
-        slots.release()
-    return taken
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[None]:
     """A Prefect server for flows that run in this process."""
@@ -70,13 +68,13 @@ def server() -> Iterator[None]:
 
 @task
 def slots_in_a_task() -> int:
-    """How many slots a task of the run finds, in a thread of its own."""
-    return free_slots(slots_of_this_run())
+    """How many slots a task of the run may use, asked in a thread of its own."""
+    return slots_of_this_run()
 
 
 @pytest.mark.usefixtures("server")
 def test_two_runs_in_one_process() -> None:
-    """Two runs at the same time each have their own number of slots; their tasks find those of their own run."""
+    """Two runs at the same time each have their own number of slots; their tasks find that of their own run."""
     begun = threading.Barrier(2, timeout=60)
 
     @flow
@@ -105,6 +103,39 @@ def test_one_thread_more_than_trainings() -> None:
     assert sorted(run()) == [0, 1]
 
 
-def test_outside_of_a_run() -> None:
-    """On a Dask worker, which does one training at a time, each finds a free slot."""
-    assert free_slots(slots_of_this_run()) == 1
+def test_outside_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a Dask worker the machine's own number counts."""
+    monkeypatch.setenv("MNIST_PIPELINE_PARALLEL", "7")
+    assert slots_of_this_run() == 7
+
+
+@task
+def waiting_task() -> tuple[str, str]:
+    """What the server calls this task's state while it waits, and after it has gone on."""
+    report = ProgressReport("dense", 0, 1, logging.getLogger(__name__))
+    report.waits_for("its turn, after cnn seed 3 of nightly")
+    waiting = state_on_the_server("Waiting")
+    report.goes_on()
+    return waiting, state_on_the_server("Running")
+
+
+def state_on_the_server(name: str) -> str:
+    """The type and message of the state of that name that the server shows for this task, once it does."""
+    with get_client(sync_client=True) as client:
+        while True:
+            with contextlib.suppress(ObjectNotFound):  # the server hears of tasks a moment later
+                state = client.read_task_run(UUID(str(task_run.id))).state
+                if state and state.name == name:
+                    return f"{state.type.value}: {state.message or ''}"
+            time.sleep(0.05)
+
+
+@pytest.mark.usefixtures("server")
+def test_a_waiting_task_is_not_shown_as_running() -> None:
+    """The server shows a training that waits as Waiting, with the reason, and as Running when its turn comes."""
+
+    @flow
+    def run() -> tuple[str, str]:
+        return waiting_task.submit().result()
+
+    assert run() == ("PENDING: Waits for its turn, after cnn seed 3 of nightly.", "RUNNING: ")

@@ -20,6 +20,7 @@ from tasks.sealed import write_record
 from tasks.training import process as process_module
 from tasks.training import train as train_module
 from tasks.training.process import TrainingFailedError
+from tasks.training.slots import take_slot
 from tasks.training.specification import Specification
 from tasks.training.train import Training
 
@@ -34,6 +35,8 @@ SPECIFICATION = specified(epochs=2)
 class Report:
     """Keeps what a training reports."""
 
+    name = "dense seed 0"
+
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.epochs: list[int] = []
@@ -42,6 +45,12 @@ class Report:
         self.lines.append(text)
 
     warn = say
+
+    def waits_for(self, what: str) -> None:
+        if (line := f"waits for {what}") not in self.lines:
+            self.lines.append(line)
+
+    def goes_on(self) -> None: ...
 
     def step(self, epoch: int, fraction: float) -> None: ...
 
@@ -172,7 +181,26 @@ def test_another_run_trains_it(tmp_path: Path, process_does: Script) -> None:
     process_does("say(event='waiting'); time.sleep(1); say(event='complete')")
     record, report = train(tmp_path, timeout=0.5)
     assert (record.origin, record.origin_reason) == ("reused", "another run has just trained it")
-    assert report.lines == ["another run is training this; waiting for it"]
+    assert report.lines == ["waits for another run that is training this"]
+
+
+def test_waits_for_its_turn(tmp_path: Path, process_does: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another run's training holds the machine's only slot, this one waits, and says for whom."""
+    monkeypatch.setenv("MNIST_PIPELINE_PARALLEL", "1")
+    process_does(READY + "say(event='done')")
+    slot = take_slot(1, "cnn seed 3 of nightly")
+    assert slot
+    with ThreadPoolExecutor() as pool:
+        branch = pool.submit(train, tmp_path, timeout=30)
+        while not list(tmp_path.rglob("log.txt")):
+            time.sleep(0.01)
+        with pytest.raises(TimeoutError):
+            branch.result(1)
+        slot.close()
+        record, report = branch.result(30)
+    assert record.origin == "trained"
+    assert "waits for its turn, after cnn seed 3 of nightly" in report.lines
+    assert take_slot(1, "the next") is not None
 
 
 @pytest.mark.parametrize(
