@@ -22,6 +22,7 @@ from tasks.report.summary import state_message
 from tasks.report.write import report
 from tasks.results.enums import Status
 from tasks.results.file import read_results
+from tasks.roots import check_roots
 from tasks.training.networks import MODELS
 from tasks.training.process import trainings_end_with_this
 from tasks.training.runner import THREADS, TrainingRunner
@@ -88,6 +89,11 @@ def mnist_pipeline(
     started = datetime.now(UTC)
     parameters = dict(flow_run.parameters)
     deployment_name = deployment.name  # asked of the server, which may be away later
+    check_roots(
+        deployment_name is not None,
+        dataset=None if dataset == "mnist" else dataset,
+        artifacts_dir=artifacts_dir,
+    )
     artifacts = layout.claimed(artifacts_dir)
     names = list(MODELS) if "all" in models else list(dict.fromkeys(models))
 

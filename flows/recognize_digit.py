@@ -6,13 +6,14 @@ from typing import Annotated, Any
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
 from pydantic import Field
 
 from tasks import layout
 from tasks.recognition import recognize
 from tasks.recognition.show import introduction
+from tasks.roots import check_roots
 from tasks.wording import counted
 
 
@@ -34,6 +35,7 @@ def recognize_digit(
         run: the folder of the run to ask; by default the completed run that is best on validation images.
         artifacts_dir: where runs and answers are kept; by default `artifacts` in the project.
     """
+    check_roots(deployment.id is not None, images=images, run=run, artifacts_dir=artifacts_dir)
     artifacts = layout.claimed(artifacts_dir)
     asked = recognize.named_run(Path(run).expanduser()) if run else recognize.best_run(artifacts)
     get_run_logger().info(introduction(asked))

@@ -56,6 +56,14 @@ def test_run(operation: Operation, completed: dict[str, Any]) -> None:
 
 
 @pytest.mark.long
+def test_paths_of_a_deployed_run(operation: Operation, tmp_path: Path) -> None:
+    """A run that names a data set outside of what its worker allows fails, and says what is allowed."""
+    run = operation.finished("tutorial", dataset=str(tmp_path))
+    assert run["state_type"] == "FAILED"
+    assert f"dataset names {tmp_path}, but deployed runs may use only" in run["state"]["message"]
+
+
+@pytest.mark.long
 def test_reused_training(operation: Operation, completed: dict[str, Any]) -> None:
     """A second run of the same shows its trainings as Cached."""
     again = operation.finished("tutorial", seeds=[0, 1])

@@ -1,0 +1,51 @@
+"""Which paths a run of a deployment may name."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import UserError
+from tasks.layout import PROJECT
+from tasks.roots import check_roots, roots
+
+
+@pytest.fixture
+def allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder that deployed runs may use; beside it lies another, and a link in it leads there."""
+    folder = tmp_path / "allowed"
+    folder.mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
+    (folder / "circle").symlink_to(folder / "circle")
+    monkeypatch.setenv("MNIST_PIPELINE_ROOTS", str(folder))
+    return folder
+
+
+def test_by_default_the_repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without the variable it is the repository; the variable names one folder or several."""
+    monkeypatch.delenv("MNIST_PIPELINE_ROOTS", raising=False)
+    assert roots() == [PROJECT]
+    monkeypatch.setenv("MNIST_PIPELINE_ROOTS", f"{tmp_path}:{PROJECT}:")
+    assert roots() == [tmp_path.resolve(), PROJECT]
+
+
+def test_what_lies_below(allowed: Path) -> None:
+    """The folder itself and what is in it may be named, whether it is there or not; nothing is no path."""
+    check_roots(
+        True, dataset=None, artifacts_dir=str(allowed), images=[f"{allowed}/a/b.png", f"{allowed}/circle"]
+    )
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "{}/../elsewhere/x", "{}/link/x", "{}2", "~", "elsewhere"])
+def test_what_lies_elsewhere(allowed: Path, path: str) -> None:
+    """Paths that lead out, by dots, a link, a similar name or from the present folder, are named and refused."""
+    path = path.format(allowed)
+    with pytest.raises(UserError, match="MNIST_PIPELINE_ROOTS") as caught:
+        check_roots(True, images=[str(allowed / "seven.png"), path])
+    assert f"images names {path}, but" in str(caught.value)
+
+
+@pytest.mark.usefixtures("allowed")
+def test_a_script_names_what_it_likes() -> None:
+    """Who runs a script reads and writes as themselves."""
+    check_roots(False, dataset="/etc", artifacts_dir="/")
