@@ -1,6 +1,7 @@
 """Durable files: atomic writes, digests, locks. The training process runs it, so: standard library only."""
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -14,14 +15,35 @@ TEMPORARY_PREFIX, TEMPORARY_SUFFIX = ".mnist-pipeline-", ".tmp"
 TEMPORARY_FILES = f"{TEMPORARY_PREFIX}*{TEMPORARY_SUFFIX}*"
 
 
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's entries to the disk: a power cut then takes back no name that was made in it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems cannot
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, to last."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+
+
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` if the block succeeds, else remove it.
 
     The temporary name keeps the suffix of `path`, because NumPy and Keras choose the format by it. The file is
-    locked for as long as it is written: one that is not was left by a killed process.
+    locked for as long as it is written: one that is not was left by a killed process. When the block is left, file
+    and name are on the disk: a power cut takes neither back.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     handle, name = tempfile.mkstemp(
         dir=path.parent, prefix=TEMPORARY_PREFIX, suffix=TEMPORARY_SUFFIX + "".join(path.suffixes)
     )
@@ -32,6 +54,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         os.fsync(handle)  # after a power cut the new name must not lead to an empty file
         os.fchmod(handle, 0o644)  # mkstemp makes private files; workers of other users read the store too
         temporary.replace(path)
+        sync_folder(path.parent)
     except OSError as error:
         error.filename = error.filename or str(path)  # a failed write does not say which file it was
         raise
@@ -84,7 +107,7 @@ def lock(folder: Path, *, wait: bool = True) -> Iterator[bool]:
 
     The kernel releases it when the process ends, however it ends: there are no stale locks.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         try:
