@@ -11,8 +11,32 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tasks.errors import UserError
+from tasks.printable import in_one_line
+
 TEMPORARY_PREFIX, TEMPORARY_SUFFIX = ".mnist-pipeline-", ".tmp"
 TEMPORARY_FILES = f"{TEMPORARY_PREFIX}*{TEMPORARY_SUFFIX}*"
+
+
+def path_of(name: str | Path) -> Path:
+    """Return the absolute path that a person's text names: ~ is a home, links are followed.
+
+    Raises UserError if it leads nowhere, or holds characters that would steer a terminal.
+    """
+    shown = in_one_line(str(name))
+    if shown != str(name):
+        raise UserError(f"{shown} holds a control character. Name a path without one.")
+    try:
+        path = Path(os.path.realpath(Path(name).expanduser()))
+        path.stat()
+    except RuntimeError:
+        raise UserError(f"{shown} begins with the home of a user who is unknown here.") from None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENAMETOOLONG):
+            raise UserError(f"{shown} cannot be followed: {error.strerror}. Name another path.") from None
+    if in_one_line(str(path)) != str(path):
+        raise UserError(f"{in_one_line(str(path))} holds a control character. Name a path without one.")
+    return path
 
 
 def sync_folder(folder: Path) -> None:

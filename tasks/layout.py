@@ -13,10 +13,12 @@ from tasks.files import (
     TEMPORARY_SUFFIX,
     lock,
     make_folder,
+    path_of,
     remove_temporary_files,
     sync_folder,
 )
 from tasks.ownership import MARKER, NOBODYS, OWN, is_run, is_training, mark
+from tasks.printable import in_one_line
 
 PROJECT = Path(__file__).resolve().parent.parent
 ARTIFACTS = PROJECT / "artifacts"
@@ -65,7 +67,9 @@ class Artifacts:
             return
         make_folder(self.root)
         names = sorted(path.name for path in self.root.iterdir())
-        others = [name for name in names if not any(fnmatch(name, own) for own in (*OWN, *NOBODYS))]
+        others = [
+            in_one_line(name) for name in names if not any(fnmatch(name, own) for own in (*OWN, *NOBODYS))
+        ]
         if others and self.root != ARTIFACTS and not self.made_by_an_earlier_version():
             raise UserError(
                 f"{self.root} holds other things ({', '.join(others[:3])}{', ...' if len(others) > 3 else ''}). "
@@ -89,8 +93,8 @@ held_until_the_end = contextlib.ExitStack()  # the locks of this process's runs
 
 
 def named(artifacts_dir: str | Path | None) -> Path:
-    """Return the artifacts folder that a parameter names, by default the project's."""
-    return Path(artifacts_dir or ARTIFACTS).expanduser().resolve()
+    """Return the artifacts folder that a parameter names, by default the project's. Raises UserError."""
+    return path_of(artifacts_dir or ARTIFACTS)
 
 
 def claimed(artifacts_dir: str | None) -> Path:
