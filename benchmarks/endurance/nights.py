@@ -52,7 +52,7 @@ MAY_FOLLOW = {
     "run killed": {"COMPLETED": "", "CRASHED": "exited with status code: -9"},
     "worker killed": {"COMPLETED": "", "CRASHED": "aborted by Python system exit call"},
     "worker and run killed": {"COMPLETED": "", "CRASHED": "Nothing was heard of this run"},
-    "server killed": {"COMPLETED": ""},
+    "server killed": {"COMPLETED": "", "CRASHED": "exited with non-zero status code 1"},  # as the run began
     "disk full": {"COMPLETED": "", "FAILED": "No space left on device"},
 }
 Night = dict[str, Any]

@@ -107,9 +107,14 @@ def unclosed(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"(100,)", b"(100,("))
 
 
-@pytest.mark.parametrize("damage", [Path.unlink, unclosed])
+def of_another_training(path: Path) -> None:
+    """Put the sound file of another training there."""
+    path.write_bytes(path.with_name("dense-0.npz").read_bytes())
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, unclosed, of_another_training])
 def test_missing_predictions_are_noted_and_the_rest_is_read(tmp_path: Path, damage) -> None:
-    """A training whose npz is gone or damaged is named; the others are compared."""
+    """A training whose npz is gone, damaged or another's is named; the others are compared."""
     run = make_run(tmp_path, models=("dense", "cnn"), test_images=100)
     damage(run / "trainings" / "cnn-0.npz")
     previous = with_answers(run, read_results(run))
