@@ -171,6 +171,17 @@ def test_baselines(tmp_path: Path, header: Header) -> None:
     assert baselines(tmp_path, header, "dense", "cnn", train_samples=500) == {}
 
 
+def test_results_of_another_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Sound results that lie in another run's folder are passed over with a warning that names both."""
+    first, second = (make_run(tmp_path, test_images=100, name=name) for name in ("1-first", "2-second"))
+    (second / "results.json").write_bytes((first / "results.json").read_bytes())
+    with caplog.at_level(logging.WARNING):
+        found = find_previous(tmp_path / "runs" / "3-now", None, DIGEST)
+    assert found is not None
+    assert found.results.provenance.run == "1-first"
+    assert "2-second/results.json holds the results of another run, 1-first." in caplog.text
+
+
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"status": "completed"}', "[" * 100_000, None])
 def test_damaged_results(tmp_path: Path, damage: str | None, caplog: pytest.LogCaptureFixture) -> None:
     """Damaged results, were it a single digit, are passed over with a warning that names them."""
