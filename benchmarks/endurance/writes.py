@@ -2,7 +2,7 @@
 
     python -m benchmarks.endurance.writes [--rounds 5] [--pairs 40]
 
-Writes files of 1 KiB and 1 MiB (a checkpoint of dense) by `atomic_write`, in turn with and without syncing the folder.
+Writes files of 1 KiB and 1 MiB (a checkpoint of dense) by `atomic_write`, in turn with and without that syncing.
 Prints the medians and the ratio of the medians, with its range over the rounds, and writes writes.json.
 """
 
