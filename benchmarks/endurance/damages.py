@@ -1,13 +1,13 @@
 """Files damaged at random: is each damage told or mended, and nothing damaged used?
 
-    python -m benchmarks.endurance.damages [--damages 2000] [--repairs 60] [--runs 12] [--seed 0]
+    python -m benchmarks.endurance.damages [--damages 1800] [--repairs 30] [--runs 6] [--seed 0]
 
 A store of two runs of dense and cnn on little data. Each time one of its files is damaged: a bit flips, the end is
 lost, the file is gone, or it is swapped with one of its kind (with history.csv where there is none). Then the
 function of the pipeline that reads such a file is called; what it says, and what it mends, is judged. Nobody reads
 reports and pictures: they are made again, many at a time. Some files of trainings are mended by the training's own
-code, in this process, and compared to the bit; and whole runs find nine damages each. Prints what came of them by
-kind of file and writes damages.json; ends with 1 if anything damaged was used without a word.
+code, in this process, and compared to the bit; and whole runs find twenty damages each. Prints what came of them
+by kind of file and writes damages.json; ends with 1 if anything damaged was used without a word.
 """
 
 import argparse
@@ -20,131 +20,29 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 from benchmarks import common
-from benchmarks.endurance.stage import digits, put_strangers, quiet, strangers_touched
+from benchmarks.endurance.damaged_store import KINDS, Store, damaged
+from benchmarks.endurance.stage import digits, put_strangers, strangers_touched
 from tasks import files
-from tasks.comparison.previous import read_right
-from tasks.data.download import download
-from tasks.data.prepare import prepare
 from tasks.errors import UserError
-from tasks.housekeeping import referred_to
-from tasks.layout import Artifacts
-from tasks.ownership import MARKER, is_run, is_training
+from tasks.ownership import MARKER
 from tasks.report.history import update_history
 from tasks.report.write import write_report
-from tasks.results.file import read_own_results, read_results
+from tasks.results.file import read_results
 from tasks.sealed import DamagedError, read_record
 from tasks.training import fit
-from tasks.training.specification import Specification
 from tasks.training.train import keep_specification
-from tests.pipeline_runs import Run, arrays_of, bits_of, bits_of_training, finished, temporary_files
+from tests.pipeline_runs import Run, bits_of, bits_of_training, finished, temporary_files
 
 RESULTS = Path(__file__).with_name("damages.json")
 FLAGS = ("--models", "dense", "cnn", "--epochs", "2")
-KINDS = {
-    "data set": "data/few-*.npz",
-    "prepared data": "data/prepared-*.npz",
-    "pictures of the data": "data/images-*.npz",
-    "specification": "trainings/*/spec.json",
-    "record of a training": "trainings/*/training.json",
-    "model": "trainings/*/model.keras",
-    "best weights": "trainings/*/best.weights.h5",
-    "predictions": "trainings/*/predictions.npz",
-    "checkpoint": "trainings/*/checkpoint-*.npz",
-    "results": "runs/*/results.json",
-    "a training's results": "runs/*/trainings/*.json",
-    "a training's answers": "runs/*/trainings/*.npz",
-    "marker": "**/.mnist-pipeline",
-}
 DERIVED = ("report.md", "report.html", "comparison.png", "draw.html", "figures/*.png")
-REPORTS = 8  # that are damaged all over and made again
+REPORTS = 6  # that are damaged all over and made again
+DAMAGES_OF_A_RUN = 20
 UNNOTICED = "UNNOTICED"
-
-
-def damaged(path: Path, others: list[Path], chance: random.Random) -> str:
-    """Damage a file; return how."""
-    content, how = path.read_bytes(), chance.choice(("bit flipped", "truncated", "deleted", "swapped"))
-    other = chance.choice(others).read_bytes()
-    if how == "swapped" and other != content:
-        path.write_bytes(other)
-    elif how == "truncated":
-        path.write_bytes(content[: chance.randrange(len(content))])
-    elif how == "deleted":
-        path.unlink()
-    else:
-        place, how = chance.randrange(len(content)), "bit flipped"
-        flipped = bytes([content[place] ^ 1 << chance.randrange(8)])
-        path.write_bytes(content[:place] + flipped + content[place + 1 :])
-    return how
-
-
-class Store:
-    """A sound artifacts folder, its specifications, and a copy of it that is damaged."""
-
-    def __init__(self, sound: Path, dataset: Path) -> None:
-        self.sound, self.dataset = sound, dataset
-        self.copy = Artifacts(sound.parent.parent / "damaged" / "artifacts")
-        self.renew()
-        self.specifications = {
-            folder.name: Specification.from_json(files.read_json(folder / "spec.json"))
-            for folder in (sound / "trainings").glob("*-*/")
-        }
-
-    def renew(self) -> None:
-        """Make the copy anew."""
-        shutil.rmtree(self.copy.root, ignore_errors=True)
-        shutil.copytree(self.sound, self.copy.root, symlinks=True)
-
-    def files_of(self, kind: str) -> list[Path]:
-        """Return the files of a kind in the copy."""
-        return sorted(self.copy.root.glob(KINDS[kind]))
-
-    def read(self, path: Path, warn: Callable[[str], None]) -> None:
-        """Let the pipeline read a file."""
-        folder = path.parent
-        if path.name == MARKER:
-            self.copy.claim()
-        elif folder == self.copy.data:
-            data = download(str(self.dataset), folder, quiet, warn)
-            prepare(data, 0.1, None, folder, quiet, warn)
-        elif path.name == "spec.json":
-            keep_specification(folder, self.specifications[folder.name], SimpleNamespace(warn=warn))  # type: ignore[arg-type]
-        elif folder.parent == self.copy.trainings:
-            spec = self.specifications[folder.name].to_json()
-            if read_record(folder / "training.json", spec=spec) is None:
-                warn("there is no training.json: the training goes on")
-        elif path.name == "results.json":
-            read_own_results(folder)
-        elif path.suffix == ".npz":
-            model, seed = path.stem.rsplit("-", 1)
-            (training,) = read_results(folder.parent).models[model].finished
-            read_right(folder.parent, model, int(seed), training.answers_sha256)
-        else:
-            set(referred_to(folder.parent))
-
-    def mended(self, path: Path) -> bool:
-        """Return whether a file means what the sound one means."""
-        sound = self.sound / path.relative_to(self.copy.root)
-        if path.name == MARKER:
-            return is_run(path.parent) or is_training(path.parent) or path.parent == self.copy.root
-        if (
-            path.parent.name == "trainings" and path.suffix == ".json"
-        ):  # what it names, results.json names too
-            return set(referred_to(path.parent.parent)) == set(referred_to(sound.parent.parent))
-        if not path.is_file():
-            return False
-        if path.suffix == ".json":
-            with contextlib.suppress(ValueError, RecursionError):
-                return bool(files.read_json(path) == files.read_json(sound))
-            return False
-        try:
-            return arrays_of(path) == arrays_of(sound)
-        except Exception:  # unreadable in one of many ways
-            return False
 
 
 def one_damage(store: Store, kind: str, chance: random.Random) -> tuple[str, bool, str]:
@@ -211,16 +109,15 @@ def retrained(store: Store, chance: random.Random) -> tuple[str, bool, str]:
 
 
 def whole_run(store: Store, flags: tuple[str, ...], chance: random.Random) -> list[tuple[str, bool, str]]:
-    """Damage nine files and run; return what came of each."""
+    """Damage many files, several of one training too, and run; return what came of each."""
     store.renew()
     put_strangers(store.copy.root)
-    kinds = chance.sample([kind for kind in KINDS if kind != "marker"], 9)
+    kinds = {path: kind for kind in KINDS if kind != "marker" for path in store.files_of(kind)}
     damages = []
-    for kind in kinds:
-        paths = store.files_of(kind)
-        path = chance.choice(paths)
-        others = [other for other in paths if other != path] or [store.copy.root / "history.csv"]
-        damages.append((path, path.stat().st_size < 4096, damaged(path, others, chance)))
+    for path in chance.sample(sorted(kinds), DAMAGES_OF_A_RUN):
+        twins = [each for each in store.files_of(kinds[path]) if each != path]
+        others = twins or [store.copy.root / "history.csv"]
+        damages.append((path.stat().st_size < 4096, damaged(path, others, chance)))
     run = Run(store.copy.root, flags, store.copy.root.parent / "log")
     well = (
         run.wait() == 0 and "Traceback" not in run.output and bits_of(store.copy.root) == bits_of(store.sound)
@@ -234,8 +131,8 @@ def whole_run(store: Store, flags: tuple[str, ...], chance: random.Random) -> li
     ]
 
 
-def main(*, damages: int = 2000, repairs: int = 60, runs: int = 12, seed: int = 0) -> int:
-    """Damage so many files in all; return the exit code, 1 if a damage was used without a word."""
+def main(*, damages: int = 1800, repairs: int = 30, runs: int = 6, seed: int = 0) -> int:
+    """Damage so many files that are read one by one, and more; return the exit code, 1 if one was not noticed."""
     chance, begun = random.Random(seed), time.monotonic()
     found: list[tuple[str, str, bool, str]] = []
     with tempfile.TemporaryDirectory(prefix="mnist-pipeline-damages-") as made:
@@ -243,22 +140,19 @@ def main(*, damages: int = 2000, repairs: int = 60, runs: int = 12, seed: int = 
         folder.mkdir()
         flags = (*FLAGS, "--dataset", str(digits(Path(made) / "few.npz")))
         store = Store(finished(folder, flags) and finished(folder, flags), Path(made) / "few.npz")
-        for what, times in ((whole_run, runs), (derived_damages, 12)):
-            for number in range(times):
-                store.renew()
-                came = (
-                    whole_run(store, flags, chance) if what is whole_run else derived_damages(store, chance)
-                )
-                found += [
-                    ("by whole runs" if what is whole_run else "reports and pictures", *each) for each in came
-                ]
-                print(number, what.__name__, came, flush=True)
-        for _ in range(repairs):
-            found.append(("any of a training, by its code", *retrained(store, chance)))
-        store.renew()
         while len(found) < damages:
             kind = chance.choice(list(KINDS))
             found.append((kind, *one_damage(store, kind, chance)))
+        for _ in range(repairs):
+            found.append(("any of a training, mended by its code", *retrained(store, chance)))
+        store.renew()
+        for _ in range(REPORTS):
+            found += [("report, picture, history", *each) for each in derived_damages(store, chance)]
+        for _ in range(runs):
+            found += [
+                ("any but reports, read by a whole run", *each) for each in whole_run(store, flags, chance)
+            ]
+            print(Counter(each[-1] for each in found), flush=True)
     counts = {
         "damages": len(found),
         "of files below 4 KiB": sum(small for _, _, small, _ in found),

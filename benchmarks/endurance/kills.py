@@ -24,11 +24,9 @@ from benchmarks.endurance.stage import (
     HOOK,
     digits,
     environment,
-    locked,
+    out_of_order,
     put_strangers,
     set_up,
-    strangers_touched,
-    working_in,
 )
 from tasks.files import write_json
 from tasks.ownership import mark
@@ -111,13 +109,6 @@ def bits(what: str, artifacts: Path) -> Any:
         return bits_of(artifacts)
     (training,) = artifacts.glob("trainings/*-*/")
     return bits_of_training(training)
-
-
-def out_of_order(artifacts: Path) -> list[str]:
-    """Return what should be neither after a kill nor after an end."""
-    found = [f"running: {line}" for line in working_in(artifacts)]
-    found += [f"locked: {path}" for path in locked(artifacts)]
-    return found + [f"touched: {name}" for name in strangers_touched(artifacts)]
 
 
 def kill_in_a_row(

@@ -29,7 +29,7 @@ import psutil
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from benchmarks import common
-from benchmarks.endurance.stage import digits, locked, put_strangers, strangers_touched, working_in
+from benchmarks.endurance.stage import digits, out_of_order, put_strangers
 from flows.cli.automations import mark_lost_runs, put
 from tasks.errors import UserError
 from tasks.files import write_json
@@ -198,9 +198,7 @@ def night(here: Machine, number: int, event: str, chance: random.Random) -> Nigh
             read_results(Path(state["message"]).parent)
         except UserError as error:
             wrong.append(str(error))
-    wrong += [f"running: {line}" for line in working_in(here.artifacts)]
-    wrong += [f"locked: {name}" for name in locked(here.artifacts)]
-    wrong += [f"touched: {name}" for name in strangers_touched(here.artifacts)]
+    wrong += out_of_order(here.artifacts)
     seen = {"night": number, "event": event, "refresh": refresh, "state": state["type"]}
     return seen | {"seconds": round(time.monotonic() - begun), "wrong": wrong}
 
@@ -219,9 +217,7 @@ def last_night(here: Machine, nights: int) -> list[str]:
         if bits_of_training(here.artifacts / "trainings" / name) != bits:
             wrong.append(f"other bits: {name}")
     wrong += [f"temporary: {name}" for name in temporary_files(here.artifacts)]
-    wrong += [f"running: {line}" for line in working_in(here.artifacts)]
-    wrong += [f"locked: {name}" for name in locked(here.artifacts)]
-    return wrong + [f"touched: {name}" for name in strangers_touched(here.artifacts)]
+    return wrong + out_of_order(here.artifacts)
 
 
 def main(*, nights: int = 200, minutes: float = 600, seed: int = 0) -> int:

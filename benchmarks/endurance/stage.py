@@ -113,6 +113,13 @@ def working_in(folder: Path) -> list[str]:
     return now()
 
 
+def out_of_order(artifacts: Path) -> list[str]:
+    """Return what should be neither after a kill nor after an end."""
+    found = [f"running: {line}" for line in working_in(artifacts)]
+    found += [f"locked: {path}" for path in locked(artifacts)]
+    return found + [f"touched: {name}" for name in strangers_touched(artifacts)]
+
+
 @contextlib.contextmanager
 def environment(**values: str) -> Iterator[None]:
     """Set environment variables for the processes that the block starts."""
