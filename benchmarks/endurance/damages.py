@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import io
 import json
+import os
 import random
 import shutil
 import tempfile
@@ -34,6 +35,7 @@ from tasks.report.write import write_report
 from tasks.results.file import read_results
 from tasks.sealed import DamagedError, read_record
 from tasks.training import fit
+from tasks.training.process import tensorflow_environment
 from tasks.training.train import keep_specification
 from tests.pipeline_runs import Run, bits_of, bits_of_training, finished, temporary_files
 
@@ -133,6 +135,7 @@ def whole_run(store: Store, flags: tuple[str, ...], chance: random.Random) -> li
 
 def main(*, damages: int = 1800, repairs: int = 30, runs: int = 6, seed: int = 0) -> int:
     """Damage so many files that are read one by one, and more; return the exit code, 1 if one was not noticed."""
+    os.environ.update(tensorflow_environment())  # trainings are mended in this process
     chance, begun = random.Random(seed), time.monotonic()
     found: list[tuple[str, str, bool, str]] = []
     with tempfile.TemporaryDirectory(prefix="mnist-pipeline-damages-") as made:
