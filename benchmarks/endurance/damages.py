@@ -98,6 +98,9 @@ def retrained(store: Store, chance: random.Random) -> tuple[str, bool, str]:
     small, said = path.stat().st_size < 4096, []
     how = damaged(path, twins, chance)
     keep_specification(folder, store.specifications[folder.name], SimpleNamespace(warn=said.append))  # type: ignore[arg-type]
+    import keras  # it takes seconds
+
+    keras.utils.clear_session()  # as in a process of its own: layers are numbered, and weights named after them
     go = threading.Event()
     go.set()
     arguments = argparse.Namespace(folder=folder, data=prepared, refresh=False)
@@ -117,20 +120,17 @@ def whole_run(store: Store, flags: tuple[str, ...], chance: random.Random) -> li
     kinds = {path: kind for kind in KINDS if kind != "marker" for path in store.files_of(kind)}
     damages = []
     for path in chance.sample(sorted(kinds), DAMAGES_OF_A_RUN):
-        twins = [each for each in store.files_of(kinds[path]) if each != path]
+        twins = [each for each in store.files_of(kinds[path]) if each != path]  # that are still there
         others = twins or [store.copy.root / "history.csv"]
         damages.append((path.stat().st_size < 4096, damaged(path, others, chance)))
     run = Run(store.copy.root, flags, store.copy.root.parent / "log")
-    well = (
-        run.wait() == 0 and "Traceback" not in run.output and bits_of(store.copy.root) == bits_of(store.sound)
-    )
-    well = (
-        well and not temporary_files(store.copy.root) + strangers_touched(store.copy.root) + run.leftovers()
-    )
-    return [
-        (how, small, "the run ended well, equal to the bit" if well else UNNOTICED)
-        for _, small, how in damages
-    ]
+    well = run.wait() == 0 and "Traceback" not in run.output
+    well = well and bits_of(store.copy.root) == bits_of(store.sound)
+    well = well and not temporary_files(store.copy.root) + strangers_touched(store.copy.root)
+    came = "the run ended well, equal to the bit" if well and not run.leftovers() else UNNOTICED
+    if came == UNNOTICED:
+        print(run.output)
+    return [(how, small, came) for small, how in damages]
 
 
 def main(*, damages: int = 1800, repairs: int = 30, runs: int = 6, seed: int = 0) -> int:
