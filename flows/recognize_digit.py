@@ -1,7 +1,6 @@
 """Read a person's handwriting: pictures of one digit each, answered by the networks of a run."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 from prefect import flow, get_run_logger
@@ -11,6 +10,7 @@ from prefect.states import Completed, Failed
 from pydantic import Field
 
 from tasks import layout
+from tasks.files import path_of
 from tasks.recognition import recognize
 from tasks.recognition.show import introduction
 from tasks.roots import check_roots
@@ -37,7 +37,7 @@ def recognize_digit(
     """
     check_roots(deployment.id is not None, images=images, run=run, artifacts_dir=artifacts_dir)
     artifacts = layout.claimed(artifacts_dir)
-    asked = recognize.named_run(Path(run).expanduser()) if run else recognize.best_run(artifacts)
+    asked = recognize.named_run(path_of(run)) if run else recognize.best_run(artifacts)
     get_run_logger().info(introduction(asked))
     folder = recognize.folder_of_call(artifacts, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{flow_run.name}")
     pictures = recognize.prepare_pictures(images, str(folder))

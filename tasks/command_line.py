@@ -8,6 +8,7 @@ import cyclopts
 from pydantic import ValidationError
 
 from tasks.errors import UserError
+from tasks.printable import in_one_line, printable
 
 USAGE_ERROR, RUN_FAILED = 2, 1
 
@@ -27,10 +28,12 @@ def run_command(name: str, program: str, command: Callable[..., int]) -> int:
     )
     app.default(command)
     for word in sys.argv:
-        if any(
-            "\udc80" <= letter <= "\udcff" for letter in word
-        ):  # Python's stand-ins for bytes that are no text
+        if any("\udc80" <= letter <= "\udcff" for letter in word):  # stand-ins for bytes that are no text
             print(f"{name}: {word!a} is no UTF-8 text. Give the file a name that is.", file=sys.stderr)
+            return USAGE_ERROR
+        if in_one_line(word) != word:
+            reason = f"{in_one_line(word)} holds a control character. Give the file a name without."
+            print(f"{name}: {reason}", file=sys.stderr)
             return USAGE_ERROR
     try:
         code: int = app(sys.argv[1:], exit_on_error=False, print_error=False)
@@ -38,7 +41,7 @@ def run_command(name: str, program: str, command: Callable[..., int]) -> int:
         print(f"{name}: {complaint(error)}", file=sys.stderr)
         return USAGE_ERROR
     except UserError as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        print(printable(f"{name}: {error}"), file=sys.stderr)
         return USAGE_ERROR
     return code
 

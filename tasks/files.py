@@ -1,6 +1,7 @@
 """Durable files: atomic writes, digests, locks. The training process runs it, so: standard library only."""
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -10,8 +11,52 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tasks.errors import UserError
+from tasks.printable import in_one_line
+
 TEMPORARY_PREFIX, TEMPORARY_SUFFIX = ".mnist-pipeline-", ".tmp"
 TEMPORARY_FILES = f"{TEMPORARY_PREFIX}*{TEMPORARY_SUFFIX}*"
+
+
+def path_of(name: str | Path) -> Path:
+    """Return the absolute path that a person's text names: ~ is a home, links are followed.
+
+    Raises UserError if it leads nowhere, or holds characters that would steer a terminal.
+    """
+    shown = in_one_line(str(name))
+    if shown != str(name):
+        raise UserError(f"{shown} holds a control character. Name a path without one.")
+    try:
+        path = Path(os.path.realpath(Path(name).expanduser()))
+        path.stat()
+    except RuntimeError:
+        raise UserError(f"{shown} begins with the home of a user who is unknown here.") from None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENAMETOOLONG):
+            raise UserError(f"{shown} cannot be followed: {error.strerror}. Name another path.") from None
+    if in_one_line(str(path)) != str(path):
+        raise UserError(f"{in_one_line(str(path))} holds a control character. Name a path without one.")
+    return path
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's entries to the disk: a power cut then takes back no name that was made in it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems cannot
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, to last."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
 
 
 @contextlib.contextmanager
@@ -19,9 +64,10 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` if the block succeeds, else remove it.
 
     The temporary name keeps the suffix of `path`, because NumPy and Keras choose the format by it. The file is
-    locked for as long as it is written: one that is not was left by a killed process.
+    locked for as long as it is written: one that is not was left by a killed process. When the block is left, file
+    and name are on the disk: a power cut takes neither back.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     handle, name = tempfile.mkstemp(
         dir=path.parent, prefix=TEMPORARY_PREFIX, suffix=TEMPORARY_SUFFIX + "".join(path.suffixes)
     )
@@ -32,6 +78,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         os.fsync(handle)  # after a power cut the new name must not lead to an empty file
         os.fchmod(handle, 0o644)  # mkstemp makes private files; workers of other users read the store too
         temporary.replace(path)
+        sync_folder(path.parent)
     except OSError as error:
         error.filename = error.filename or str(path)  # a failed write does not say which file it was
         raise
@@ -84,7 +131,7 @@ def lock(folder: Path, *, wait: bool = True) -> Iterator[bool]:
 
     The kernel releases it when the process ends, however it ends: there are no stale locks.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         try:

@@ -22,6 +22,7 @@ from tasks.errors import UserError, explain
 from tasks.files import lock
 from tasks.layout import ARTIFACTS, Artifacts, named
 from tasks.ownership import RUN_FILES, TRAINING_FILES, foreign_files, is_run, is_training
+from tasks.printable import in_one_line
 from tasks.wording import counted
 
 State = Literal["complete", "partial", "in use", "data", "running", "stopped"]
@@ -95,7 +96,8 @@ def referred_to(run: Path) -> Iterator[str]:
         except FileNotFoundError:
             continue  # the run was stopped
         except (OSError, ValueError, RecursionError) as error:
-            print(f"{path} is damaged ({type(error).__name__}); what it alone names counts as unused.")
+            name = in_one_line(str(path))
+            print(f"{name} is damaged ({type(error).__name__}); what it alone names counts as unused.")
 
 
 def references(artifacts: Artifacts) -> dict[str, list[str]]:
@@ -179,7 +181,7 @@ def keep_house(artifacts: Artifacts, prune: bool) -> None:
                 raise UserError(f"{kept.path.name} is in use. Wait until no run goes on, then prune.")
         print(f"{'network':<16} {'seed':>4}  {'key':<12} {'MB':>7} {'age':>8}  {'state':<8}  referred to by")
         for kept in everything:
-            print(line(kept))
+            print(in_one_line(line(kept)))
         sizes = {kept.path: kept.bytes for kept in everything if kept.unused}
         left = not_ours(artifacts)
         for path in list(sizes) if prune else ():
@@ -187,7 +189,7 @@ def keep_house(artifacts: Artifacts, prune: bool) -> None:
                 del sizes[path]
                 left += foreign
     for path in left:
-        print(f"Left, not made by this program: {path.relative_to(artifacts.root)}")
+        print(in_one_line(f"Left, not made by this program: {path.relative_to(artifacts.root)}"))
     done = "Removed" if prune else "--prune removes"
     print(f"{done} {len(sizes)} of {len(everything)}, {sum(sizes.values()) / 1e6:.1f} MB.")
     if damaged := list(artifacts.damaged.glob("*")):

@@ -8,8 +8,17 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from tasks.errors import UserError, explain, writing_to
-from tasks.files import TEMPORARY_PREFIX, TEMPORARY_SUFFIX, lock, remove_temporary_files
+from tasks.files import (
+    TEMPORARY_PREFIX,
+    TEMPORARY_SUFFIX,
+    lock,
+    make_folder,
+    path_of,
+    remove_temporary_files,
+    sync_folder,
+)
 from tasks.ownership import MARKER, NOBODYS, OWN, is_run, is_training, mark
+from tasks.printable import in_one_line
 
 PROJECT = Path(__file__).resolve().parent.parent
 ARTIFACTS = PROJECT / "artifacts"
@@ -56,9 +65,11 @@ class Artifacts:
         """
         if (self.root / MARKER).is_file():
             return
-        self.root.mkdir(parents=True, exist_ok=True)
+        make_folder(self.root)
         names = sorted(path.name for path in self.root.iterdir())
-        others = [name for name in names if not any(fnmatch(name, own) for own in (*OWN, *NOBODYS))]
+        others = [
+            in_one_line(name) for name in names if not any(fnmatch(name, own) for own in (*OWN, *NOBODYS))
+        ]
         if others and self.root != ARTIFACTS and not self.made_by_an_earlier_version():
             raise UserError(
                 f"{self.root} holds other things ({', '.join(others[:3])}{', ...' if len(others) > 3 else ''}). "
@@ -82,8 +93,8 @@ held_until_the_end = contextlib.ExitStack()  # the locks of this process's runs
 
 
 def named(artifacts_dir: str | Path | None) -> Path:
-    """Return the artifacts folder that a parameter names, by default the project's."""
-    return Path(artifacts_dir or ARTIFACTS).expanduser().resolve()
+    """Return the artifacts folder that a parameter names, by default the project's. Raises UserError."""
+    return path_of(artifacts_dir or ARTIFACTS)
 
 
 def claimed(artifacts_dir: str | None) -> Path:
@@ -115,11 +126,12 @@ def start_run(artifacts: Path, flow_run_name: str, started: datetime) -> Path:
 
 def new_folder(parent: Path, name: str) -> Path:
     """Make and return a folder in `parent`, "name", "name-2", "name-3", ...: the first that is not there yet."""
-    parent.mkdir(parents=True, exist_ok=True)
+    make_folder(parent)
     folder, number = parent / name, 1
     while True:
         with contextlib.suppress(FileExistsError):
             folder.mkdir()
+            sync_folder(parent)
             return folder
         number += 1
         folder = parent / f"{name}-{number}"
@@ -140,5 +152,6 @@ def point_latest_at(run_folder: Path, warn: Callable[[str], None]) -> None:
             temporary.unlink(missing_ok=True)  # of a killed run
             temporary.symlink_to(run_folder.resolve().relative_to(artifacts.root))
             temporary.replace(latest)
+            sync_folder(artifacts.root)
     except OSError as error:
         warn(f"{latest} does not lead to this run: {explain(error)}")

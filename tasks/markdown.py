@@ -7,6 +7,8 @@ shown. Joining or cutting Markdown gives plain text: who forgets a step shows a 
 import re
 from collections.abc import Sequence
 
+from tasks.printable import printable
+
 DASH = "\N{EN DASH}"  # for what does not exist
 
 
@@ -20,7 +22,7 @@ def escape(text: object) -> Markdown:
     """Return text as one line of Markdown that shows exactly this text, also where HTML is allowed."""
     if isinstance(text, Markdown):
         return text
-    line = " ".join(printable(str(text)).split())
+    line = " ".join(printable(str(text).replace("\r\n", "\n")).split())
     line = re.sub(r"([\\`*<>\[\]~$&#])", r"\\\1", line)
     line = re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", line)  # inside a word "_" is itself
     return Markdown(re.sub(r"^(\d*)([-+=.)])(?=\s|$)", r"\1\\\2", line))  # no list, no underline of a heading
@@ -39,7 +41,7 @@ def sentence(text: object) -> Markdown:
 
 def code(text: object) -> Markdown:
     """Return text as inline code; a dash for None and for no text."""
-    line = "" if text is None else " ".join(printable(str(text)).split())
+    line = "" if text is None else " ".join(printable(str(text).replace("\r\n", "\n")).split())
     if not line:
         return Markdown(DASH)
     fence = "`" * (longest_run(line) + 1)
@@ -48,7 +50,7 @@ def code(text: object) -> Markdown:
 
 def code_block(text: object) -> Markdown:
     """Return text as a code block."""
-    lines = printable(str(text)).strip("\n")
+    lines = printable(str(text).replace("\r\n", "\n")).strip("\n")
     fence = "`" * max(3, longest_run(lines) + 1)
     return Markdown(f"{fence}text\n{lines}\n{fence}")
 
@@ -77,11 +79,6 @@ def picture(shows: str, address: str) -> Markdown:
 def paragraphs(*parts: str) -> str:
     """Return the parts that hold something, an empty line between them."""
     return "\n\n".join(part for part in parts if part)
-
-
-def printable(text: str) -> str:
-    """Return text without control characters other than line ends and tabs."""
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]", "", text.replace("\r\n", "\n"))
 
 
 def longest_run(text: str) -> int:

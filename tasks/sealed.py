@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from tasks.files import digest_of, read_json, sha256_of, write_json
+from tasks.files import digest_of, make_folder, read_json, sha256_of, write_json
 
 
 class DamagedError(Exception):
@@ -49,7 +49,7 @@ def read_record(path: Path, **expected: Any) -> dict[str, Any] | None:
 
 def set_aside(path: Path, damaged: Path) -> Path:
     """Move a damaged file into the folder `damaged`, for a person to look at; return its new path."""
-    damaged.mkdir(parents=True, exist_ok=True)
+    make_folder(damaged)
     number = 1
     while (target := damaged / f"{path.parent.name}--{path.name}.{number}").exists():
         number += 1

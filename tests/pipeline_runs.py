@@ -165,20 +165,23 @@ def arrays_of(path: Path) -> dict[str, bytes]:
 
 
 def bits_of(artifacts: Path) -> dict[str, Any]:
-    """Return what no fault may change: weights, optimizer, predictions, curves, and the digest of the results."""
-    bits: dict[str, Any] = {"digest of the results": results_of(artifacts)["provenance"]["digest"]}
-    for folder in sorted(artifacts.glob("trainings/*/")):
-        (checkpoint,) = folder.glob("checkpoint-*.npz")
-        with zipfile.ZipFile(folder / "model.keras") as model:
-            weights = model.read("model.weights.h5")
-        bits[folder.name] = {
-            "history": record_of(folder)["history"],
-            "checkpoint": arrays_of(checkpoint),
-            "predictions": arrays_of(folder / "predictions.npz"),
-            "model": weights,
-            "best weights": (folder / "best.weights.h5").read_bytes(),
-        }
-    return bits
+    """Return what no fault may change: of all trainings, and the digest of the results."""
+    trainings = {folder.name: bits_of_training(folder) for folder in sorted(artifacts.glob("trainings/*/"))}
+    return {"digest of the results": results_of(artifacts)["provenance"]["digest"], **trainings}
+
+
+def bits_of_training(folder: Path) -> dict[str, Any]:
+    """Return weights, optimizer, predictions and curves of a finished training."""
+    (checkpoint,) = folder.glob("checkpoint-*.npz")
+    with zipfile.ZipFile(folder / "model.keras") as model:
+        weights = model.read("model.weights.h5")
+    return {
+        "history": record_of(folder)["history"],
+        "checkpoint": arrays_of(checkpoint),
+        "predictions": arrays_of(folder / "predictions.npz"),
+        "model": weights,
+        "best weights": (folder / "best.weights.h5").read_bytes(),
+    }
 
 
 def temporary_files(artifacts: Path) -> list[str]:

@@ -1,16 +1,22 @@
 """Durable files: whole or not at all, and known by their digests."""
 
+import contextlib
 import errno
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tasks import files
+from tasks import files, layout
 from tasks.errors import UserError, explain
 from tasks.sealed import DamagedError, read_record, set_aside, write_record
+from tasks.training.checkpoint import Checkpoint, save_checkpoint
 
 
 def test_atomic_write(tmp_path: Path) -> None:
@@ -22,6 +28,74 @@ def test_atomic_write(tmp_path: Path) -> None:
         assert not target.exists()
     assert target.read_text() == "whole"
     assert [path.name for path in target.parent.iterdir()] == [target.name]
+
+
+@pytest.fixture
+def disk_calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What the program asks of the disk from now on, in order: each call with the name of what it concerns."""
+    seen = []
+
+    def note(call: str, subject: Callable[..., str]) -> None:
+        original = getattr(os, call)
+
+        def noted(*arguments: Any, **options: Any) -> Any:
+            seen.append((call, Path(subject(*arguments)).name))
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(os, call, noted)
+
+    note("fsync", lambda descriptor: os.readlink(f"/proc/self/fd/{descriptor}"))
+    note("mkdir", lambda path, *_: path)
+    note("unlink", lambda path: path)
+    note("replace", lambda old, new: new)
+    return seen
+
+
+def test_a_power_cut_takes_back_no_write(tmp_path: Path, disk_calls: list[tuple[str, str]]) -> None:
+    """The content is on the disk before the name leads to it, and the name before the write counts as done.
+
+    So it is with the folders that a write makes.
+    """
+    with files.atomic_write(tmp_path / "new" / "newer" / "file.txt") as temporary:
+        temporary.write_text("whole")
+    assert disk_calls == [
+        *(("mkdir", "new"), ("fsync", tmp_path.name), ("mkdir", "newer"), ("fsync", "new")),
+        *(("fsync", temporary.name), ("replace", "file.txt"), ("fsync", "newer")),
+        ("unlink", temporary.name),  # for a write that failed; here it is not there any more
+    ]
+
+
+def test_a_power_cut_leaves_one_of_two_checkpoints(tmp_path: Path, disk_calls: list[tuple[str, str]]) -> None:
+    """The checkpoint of an epoch is on the disk under its name before that of the epoch before is removed."""
+    first, second = (
+        save_checkpoint(tmp_path, Checkpoint(epoch_seconds=seconds)) for seconds in ([1], [1, 2])
+    )
+    calls = disk_calls[disk_calls.index(("replace", second.name)) :]
+    assert calls.index(("fsync", tmp_path.name)) < calls.index(("unlink", first.name))
+
+
+def test_a_power_cut_takes_back_neither_run_nor_latest(
+    tmp_path: Path, disk_calls: list[tuple[str, str]]
+) -> None:
+    """The folder of a run, and the link to it, are on the disk when the program goes on."""
+    run = layout.start_run(tmp_path, "run", datetime(2026, 1, 2, tzinfo=UTC))
+    assert disk_calls[disk_calls.index(("mkdir", run.name)) + 1] == ("fsync", "runs")
+    layout.point_latest_at(run, print)
+    assert disk_calls[-2:] == [("replace", "latest"), ("fsync", tmp_path.name)]
+
+
+@pytest.mark.parametrize(("number", "fails"), [(errno.EINVAL, False), (errno.EIO, True)])
+def test_a_folder_that_cannot_be_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, fails: bool
+) -> None:
+    """A file system that knows no syncing of folders is used all the same; a disk that fails is an error."""
+
+    def refuse(descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(OSError, match="Input/output") if fails else contextlib.nullcontext():
+        files.sync_folder(tmp_path)
 
 
 def test_failed_write_leaves_the_old_file(tmp_path: Path) -> None:

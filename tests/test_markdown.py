@@ -14,7 +14,7 @@ from tasks.markdown import DASH, Markdown, code, code_block, escape, picture, ro
         ("1. one", r"1\. one"),
         ("- two", r"\- two"),
         ("97.5 % -3", "97.5 % -3"),
-        ("two\nlines\x00", "two lines"),
+        ("two\nlines\x1b[31m", r"two lines\\x1b\[31m"),
     ],
 )
 def test_escape(text: str, escaped: str) -> None:

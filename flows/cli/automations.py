@@ -55,14 +55,18 @@ def of_this_flow() -> dict[str, Any]:
 def mark_lost_runs(silence: timedelta = SILENCE) -> AutomationCore:
     """Return the automation that marks a run Crashed when nothing was heard of it for `silence`.
 
-    A machine that dies takes run and worker along; without this the run would stay Running for ever.
+    A machine that dies takes run and worker along; without this the run would stay Running for ever, or Pending if
+    it had just been taken.
     """
     return AutomationCore(
         name=LOST,
         description="Heartbeats come every 180 s, unless PREFECT_FLOWS_HEARTBEAT_FREQUENCY says otherwise.",
         trigger=EventTrigger(
-            after=events("Running", "heartbeat"),
-            expect=events("heartbeat", "Completed", "Failed", "Cancelled", "Crashed", "TimedOut", "Paused"),
+            after=events("Pending", "Running", "heartbeat"),
+            expect=events(
+                *("Scheduled", "AwaitingConcurrencySlot", "Running", "heartbeat"),
+                *("Completed", "Failed", "Cancelled", "Crashed", "TimedOut", "Paused"),
+            ),
             posture=Posture.Proactive,
             threshold=1,
             within=silence,

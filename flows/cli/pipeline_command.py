@@ -6,6 +6,7 @@ import inspect
 import os
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,11 +20,13 @@ from flows.cli.script import prefect_server, reason, run_script
 from tasks.command_line import RUN_FAILED
 from tasks.errors import UserError
 from tasks.layout import named
+from tasks.printable import printable
 from tasks.report.summary import closing_lines
 from tasks.results.file import read_results
 from tasks.training.networks import MODELS
 from tasks.training.progress import live_bars
 from tasks.training.runner import trainings_at_a_time
+from tasks.wording import and_list
 
 KEPT = "Finished epochs are kept: the same command{} goes on from there."
 
@@ -64,6 +67,16 @@ def gate(words: list[str]) -> float | dict[str, float]:
     return limits["all"] if single else limits
 
 
+def check_that_it_trains(models: Sequence[str], limits: float | dict[str, float]) -> None:
+    """Raise UserError if a limit is for a network that is not trained: in one command that is a slip."""
+    others = [name for name in limits if name not in models] if isinstance(limits, dict) else []
+    if others and "all" not in models:
+        raise UserError(
+            f"--min-test-accuracy names {and_list(others)}, which this run does not train "
+            f"(--models {' '.join(models)}). Name a network that it trains, or add it to --models."
+        )
+
+
 def run(
     flow: Flow[..., Any], parameters: dict[str, Any], parallel: int | None, dask: str | None
 ) -> State[Any]:
@@ -95,13 +108,14 @@ def command(flow: Flow[..., Any], **flags: Any) -> int:
     parallel, dask = flags.pop("parallel"), flags.pop("dask")
     if flags["min_test_accuracy"] is not None:
         flags["min_test_accuracy"] = gate(flags["min_test_accuracy"])
+        check_that_it_trains(flags["models"], flags["min_test_accuracy"])
     state = run(flow, flags, parallel, dask)
     path = state.result(raise_on_failure=False)
     if isinstance(path, str):
         print(*closing_lines(read_results(Path(path).parent), path), sep="\n")
     if state.is_completed():
         return 0
-    print(f"mnist-pipeline failed: {reason(state)}", file=sys.stderr)
+    print(printable(f"mnist-pipeline failed: {reason(state)}"), file=sys.stderr)
     return RUN_FAILED
 
 

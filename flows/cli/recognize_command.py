@@ -13,6 +13,7 @@ from prefect.client.schemas.objects import State
 from flows.cli.script import prefect_server, reason, run_script
 from tasks.command_line import RUN_FAILED
 from tasks.errors import UserError
+from tasks.printable import in_one_line
 from tasks.recognition.answers import read_answers
 from tasks.recognition.show import SEEN, for_programs, introduction, sentence, terminal_table
 
@@ -54,7 +55,7 @@ def show(path: str, as_json: bool) -> None:
     if as_json:
         print(json.dumps(for_programs(found.pictures), indent=1))
     for answer in found.pictures:
-        line = f"{answer.file}: {sentence(answer)}"
+        line = in_one_line(f"{answer.file}: {sentence(answer)}")
         if answer.error is not None:
             print(line, file=sys.stderr)
         elif not as_json:

@@ -23,6 +23,7 @@ from prefect.settings import (
 from flows.cli.temporary_server import ServerFailedError, temporary_server
 from tasks.command_line import RUN_FAILED, run_command
 from tasks.errors import PlainError, UserError, explain
+from tasks.printable import printable
 from tasks.training.progress import console_handlers
 
 ANSWER_SECONDS = 15.0  # until a configured server has answered
@@ -34,6 +35,12 @@ def is_for_a_person(record: logging.LogRecord) -> bool:
     if isinstance(error, PlainError | OSError):
         record.msg, record.args, record.exc_info, record.exc_text = explain(error), (), None, None
     return not record.getMessage().startswith("View at http")  # a temporary server has no UI
+
+
+def is_printable(record: logging.LogRecord) -> bool:
+    """Let names of files that steer a terminal be seen, not obeyed."""
+    record.msg, record.args = printable(record.getMessage()), ()
+    return True
 
 
 @contextlib.contextmanager
@@ -48,6 +55,8 @@ def prefect_server() -> Iterator[None]:
         raise UserError(
             f"A proxy setting cannot be followed ({error}). Correct or unset HTTP_PROXY, HTTPS_PROXY, ALL_PROXY."
         ) from None
+    for handler in console_handlers():
+        handler.addFilter(is_printable)
     if url := PREFECT_API_URL.value():
         check_server(url)
         yield

@@ -23,9 +23,10 @@ from tasks.evaluation.statistics import (
     holm,
     mcnemar_p,
 )
+from tasks.files import sha256_of
 from tasks.layout import Artifacts
 from tasks.results.enums import Change, Status
-from tasks.results.file import RESULTS, read_results
+from tasks.results.file import RESULTS, read_own_results
 from tasks.results.run import AgainstPrevious, Difference, Plan, PreviousRun, Provenance, Results
 
 LOGGER = logging.getLogger(__name__)
@@ -57,13 +58,13 @@ def earlier_runs(
 ) -> Iterator[tuple[Path, Results]]:
     """Yield the successful runs but this one, of the same deployment (None: scripts) and data set, newest first.
 
-    Results that are damaged, or of another version, are passed over with a warning.
+    Results that are damaged, of another version or another run's are passed over with a warning.
     """
     for path in sorted(Artifacts.of(run_folder).runs.glob(f"*/{RESULTS}"), reverse=True):
         if path.parent.name == run_folder.name:
             continue
         try:
-            results = read_results(path.parent)
+            results = read_own_results(path.parent)
         except UserError as error:
             LOGGER.warning("Passed over: %s", error)
             continue
@@ -109,7 +110,7 @@ def with_answers(run_folder: Path, results: Results) -> Earlier:
     for name, model in results.models.items():
         for training in model.finished:
             try:
-                right = read_right(run_folder, name, training.seed)
+                right = read_right(run_folder, name, training.seed, training.answers_sha256)
             except UnreadableError:
                 earlier.unreadable.append(f"{name} with seed {training.seed}")
             else:
@@ -117,10 +118,16 @@ def with_answers(run_folder: Path, results: Results) -> Earlier:
     return earlier
 
 
-def read_right(run_folder: Path, model: str, seed: int) -> Right:
-    """Return which test images a training of the run recognised, shape (n,), as `evaluate` wrote it."""
+def read_right(run_folder: Path, model: str, seed: int, sha256: str | None = None) -> Right:
+    """Return which test images a training of the run recognised, shape (n,), as `evaluate` wrote it.
+
+    Raises UnreadableError if the file is damaged, or is not the one with this digest: that of another training or
+    run is as sound.
+    """
     path = run_folder / "trainings" / f"{model}-{seed}.npz"
     with reading(str(path)):
+        if sha256 is not None and sha256_of(path) != sha256:
+            raise UnreadableError(f"{path} does not agree with its digest in {RESULTS}")
         return np.asarray(stored_arrays(path)["right"], dtype=np.bool_)
 
 

@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from tasks.data.arrays import Arrays, Report, checked, content_digest, keep, read_idx_folder, read_npz
 from tasks.data.sources import SOURCES, SourceError
 from tasks.errors import UserError, writing_to
-from tasks.files import digest_of, lock, remove_temporary_files
+from tasks.files import digest_of, lock, path_of, remove_temporary_files
 from tasks.wording import shortened
 
 # What `content_digest` makes of MNIST: type, shape and SHA-256 of the bytes of each array.
@@ -52,7 +52,7 @@ def download(dataset: str, folder: Path, report: Report, warn: Report | None = N
         remove_temporary_files(folder)
         if dataset == "mnist":
             return mnist(folder, report, warn or report)
-        return user_dataset(Path(dataset).expanduser().resolve(), folder, report, warn or report)
+        return user_dataset(path_of(dataset), folder, report, warn or report)
 
 
 def mnist(folder: Path, report: Report, warn: Report) -> VerifiedDataset:

@@ -20,7 +20,7 @@ from tasks.evaluation.measures import (
 )
 from tasks.evaluation.onset import best_epoch, early_stopping, find_onset
 from tasks.evaluation.statistics import ALPHA, agreement, difference_interval, mcnemar_p
-from tasks.files import atomic_write, write_json
+from tasks.files import atomic_write, sha256_of, write_json
 from tasks.layout import Artifacts
 from tasks.results.enums import AccuracyChange
 from tasks.results.training import AfterBestEpoch, Record, TrainingResult
@@ -149,6 +149,7 @@ def evaluate(training: Training, prepared: PreparedData, run_folder: str) -> Eva
     mistakes = np.array([mistake.index for mistake in result.mistakes], dtype=int)
     with atomic_write(path.with_suffix(".npz")) as temporary:
         np.savez(temporary, right=right, mistakes=test_images[mistakes, :, :, 0])
+    result = result.model_copy(update={"answers_sha256": sha256_of(path.with_suffix(".npz"))})
     evaluated = EvaluatedTraining(
         model=training.model, parameter_count=fitted.parameter_count, summary=fitted.summary, training=result
     )

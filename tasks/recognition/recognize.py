@@ -14,8 +14,9 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.errors import UserError, writing_to
-from tasks.files import atomic_write
+from tasks.files import atomic_write, path_of
 from tasks.layout import Artifacts, new_folder
+from tasks.printable import in_one_line
 from tasks.recognition.answers import ANSWERS, Answer, Answers, Asked, AskedRun, Opinion, write_answers
 from tasks.recognition.handwriting import mnist_form
 from tasks.recognition.picture_files import read_picture
@@ -103,7 +104,7 @@ def prepare_pictures(paths: list[str], folder: str) -> Pictures:
     images, errors = [], {}
     for place, path in enumerate(paths):
         try:
-            images.append(mnist_form(read_picture(Path(path))))
+            images.append(mnist_form(read_picture(path_of(path))))
         except UserError as error:
             errors[place] = str(error)
     stored = Path(folder) / IMAGES
@@ -172,6 +173,6 @@ def answer(pictures: Pictures, run: AskedRun, said: Said) -> str:
     with np.load(pictures.path, allow_pickle=False) as stored:
         seen = write_pictures(found.pictures, stored["images"], path.parent)
     for each in found.pictures:
-        get_run_logger().info("%s: %s", each.file, sentence(each))
+        get_run_logger().info("%s: %s", in_one_line(each.file), sentence(each))
     publish(found, seen)
     return str(path)

@@ -12,7 +12,7 @@ from tasks.errors import UserError
 from tasks.files import atomic_write, lock
 from tasks.layout import Artifacts
 from tasks.report.figures import draw_trend
-from tasks.results.file import RESULTS, OtherVersionError, read_results
+from tasks.results.file import RESULTS, OtherVersionError, read_own_results
 from tasks.results.run import Results
 from tasks.results.training import TrainingResult
 from tasks.wording import counted
@@ -42,7 +42,7 @@ def run_history(artifacts: Path) -> pd.DataFrame:
     of_other_versions = []
     for path in sorted(Artifacts(artifacts).runs.glob(f"*/{RESULTS}")):
         try:
-            rows += rows_of(path.parent.name, read_results(path.parent))
+            rows += rows_of(path.parent.name, read_own_results(path.parent))
         except OtherVersionError as error:
             of_other_versions.append(error)
         except UserError as error:

@@ -48,6 +48,14 @@ def read_results(run_folder: Path) -> Results:
         raise UserError(f"{path} cannot be read ({reason_of(error)}); {advice}.") from error
 
 
+def read_own_results(run_folder: Path) -> Results:
+    """Return the results of a run among others. Raises UserError also if they are sound, but another run's."""
+    results = read_results(run_folder)
+    if results.provenance.run != run_folder.name:
+        raise UserError(f"{run_folder / RESULTS} holds the results of another run, {results.provenance.run}.")
+    return results
+
+
 def reason_of(error: Exception) -> str:
     """Return in a few words what is wrong with a file."""
     if isinstance(error, ValidationError):

@@ -116,6 +116,9 @@ class TrainingResult(Record):
     early_stopping: EarlyStopping
     after_best: AfterBestEpoch
     mistakes: list[Mistake]
+    answers_sha256: str | None = (
+        None  # of trainings/MODEL-SEED.npz in the run folder; runs of before have none
+    )
 
 
 class FailedTraining(Record):

@@ -107,9 +107,14 @@ def unclosed(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"(100,)", b"(100,("))
 
 
-@pytest.mark.parametrize("damage", [Path.unlink, unclosed])
+def of_another_training(path: Path) -> None:
+    """Put the sound file of another training there."""
+    path.write_bytes(path.with_name("dense-0.npz").read_bytes())
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, unclosed, of_another_training])
 def test_missing_predictions_are_noted_and_the_rest_is_read(tmp_path: Path, damage) -> None:
-    """A training whose npz is gone or damaged is named; the others are compared."""
+    """A training whose npz is gone, damaged or another's is named; the others are compared."""
     run = make_run(tmp_path, models=("dense", "cnn"), test_images=100)
     damage(run / "trainings" / "cnn-0.npz")
     previous = with_answers(run, read_results(run))
@@ -164,6 +169,17 @@ def test_baselines(tmp_path: Path, header: Header) -> None:
     assert baselines(tmp_path, header, "dense", "cnn") == both
     assert baselines(tmp_path, header, "dense", "cnn", min_test_accuracy=0.9, training_timeout=60.0) == both
     assert baselines(tmp_path, header, "dense", "cnn", train_samples=500) == {}
+
+
+def test_results_of_another_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Sound results that lie in another run's folder are passed over with a warning that names both."""
+    first, second = (make_run(tmp_path, test_images=100, name=name) for name in ("1-first", "2-second"))
+    (second / "results.json").write_bytes((first / "results.json").read_bytes())
+    with caplog.at_level(logging.WARNING):
+        found = find_previous(tmp_path / "runs" / "3-now", None, DIGEST)
+    assert found is not None
+    assert found.results.provenance.run == "1-first"
+    assert "2-second/results.json holds the results of another run, 1-first." in caplog.text
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"status": "completed"}', "[" * 100_000, None])

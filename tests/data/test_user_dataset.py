@@ -102,6 +102,7 @@ def test_a_path_that_may_not_be_read_is_an_error(tmp_path, kind: str) -> None:
     [
         ("My digits_2.npz", "my-digits-2"),
         ("숫자.npz", "숫자"),
+        ("숫" * 80 + ".npz", "숫" * 33),  # 99 bytes of the 255 that a file's name may have
         ("MNIST.npz", "not-mnist"),
         ("--.npz", "unnamed"),
     ],

@@ -16,6 +16,7 @@ from flows.cli import pipeline_command
 from flows.cli.script import prefect_server
 from flows.mnist_pipeline import mnist_pipeline
 from tasks.errors import UserError
+from tasks.printable import printable
 
 
 def pipeline(artifacts: Path, environment: dict[str, str], *flags: str) -> subprocess.CompletedProcess[str]:
@@ -156,9 +157,14 @@ def test_missing_dataset(artifacts: Path, environment: dict[str, str]) -> None:
         ("--min-test-accuracy 7", "from 0 to 1"),
         ("--min-test-accuracy lenet=0.9", "name=number"),
         ("--min-test-accuracy dense=0.9 dense=0", "once for each network"),
+        ("--models dense --min-test-accuracy cnn=0.9 dense=0.9", "names cnn, which this run does not train"),
+        ("--min-test-accuracy challenger=0", "(--models dense cnn regularized_cnn)"),
         ("--parallel 0", "1 or more"),
         ("--nonsense", "--nonsense"),
         ("--dataset d\udcff.npz", "is no UTF-8 text"),
+        ("--dataset \x1b]8;;http://x\x07d\x1b[2J.npz", r"\x1b]8;;http://x\x07d\x1b[2J.npz holds a control"),
+        ("--artifacts-dir \u202eslaml\u2066", r"\u202eslaml\u2066 holds a control character"),
+        ("--nonsense=\x9b31m", r"--nonsense=\x9b31m"),
     ],
 )
 def test_bad_flags(
@@ -171,6 +177,7 @@ def test_bad_flags(
     assert stopped.value.code == 2
     message = capsys.readouterr().err
     assert len(message.splitlines()) <= 2
+    assert printable(message) == message
     assert expected in message
 
 

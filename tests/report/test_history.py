@@ -102,7 +102,7 @@ def test_the_trend_shows_the_runs_of_one_deployment(tmp_path: Path, monkeypatch:
     for name, deployment in made.items():
         folder = tmp_path / "runs" / name
         folder.mkdir(parents=True)
-        provenance = PROVENANCE.model_copy(update={"deployment": deployment})
+        provenance = PROVENANCE.model_copy(update={"run": name, "deployment": deployment})
         dataset = DATASET.model_copy(update={"digest": "other data" if name == "3-c" else "usual data"})
         results = run({"dense": network()}, provenance=provenance, dataset=dataset)
         write_results(folder, results)
