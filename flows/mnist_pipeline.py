@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
-from prefect.futures import wait
 from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
 from pydantic import Field
@@ -18,13 +17,14 @@ from tasks.comparison.provenance import dataset_section, failures, keep_images, 
 from tasks.data.download import download_mnist
 from tasks.data.prepare import prepare_mnist
 from tasks.evaluation.evaluate import evaluate
+from tasks.plain_log import plain_log
 from tasks.report.summary import state_message
 from tasks.report.write import report
 from tasks.results.enums import Status
 from tasks.results.file import read_results
 from tasks.training.networks import MODELS
 from tasks.training.process import trainings_end_with_this
-from tasks.training.runner import THREADS, TrainingRunner
+from tasks.training.runner import THREADS, TrainingRunner, wait_for_all
 from tasks.training.specification import specifications
 from tasks.training.train import train
 from tasks.wording import shortened
@@ -85,6 +85,7 @@ def mnist_pipeline(
         refresh: train anew even if a finished training could be reused.
         artifacts_dir: where data, trainings and runs are kept; by default `artifacts` in the project.
     """
+    plain_log()
     started = datetime.now(UTC)
     parameters = dict(flow_run.parameters)
     deployment_name = deployment.name  # asked of the server, which may be away later
@@ -117,7 +118,7 @@ def mnist_pipeline(
             evaluate.submit(trained, prepared, str(run_folder))  # type: ignore[call-overload]
             for trained in trainings
         ]
-        wait(evaluations)
+        wait_for_all(evaluations)
     keep_images(run_folder, prepared)
     header = Header(
         parameters=parameters,

@@ -11,6 +11,7 @@ from prefect.states import Completed, Failed
 from pydantic import Field
 
 from tasks import layout
+from tasks.plain_log import plain_log
 from tasks.recognition import recognize
 from tasks.recognition.show import introduction
 from tasks.wording import counted
@@ -34,6 +35,7 @@ def recognize_digit(
         run: the folder of the run to ask; by default the completed run that is best on validation images.
         artifacts_dir: where runs and answers are kept; by default `artifacts` in the project.
     """
+    plain_log()
     artifacts = layout.claimed(artifacts_dir)
     asked = recognize.named_run(Path(run).expanduser()) if run else recognize.best_run(artifacts)
     get_run_logger().info(introduction(asked))
