@@ -83,7 +83,7 @@ def mnist_pipeline(
         min_test_accuracy: the run fails if a network's test accuracy is below this (0 to 1), or one per network.
         max_accuracy_drop: the run fails if accuracy fell by more than this and than chance since the last like it.
         refresh: train anew even if a finished training could be reused.
-        artifacts_dir: where data, trainings and runs are kept; by default `artifacts` in the project.
+        artifacts_dir: where data, trainings and runs are kept: else $MNIST_PIPELINE_ARTIFACTS or `artifacts`.
     """
     plain_log()
     started = datetime.now(UTC)

@@ -33,7 +33,7 @@ def recognize_digit(
     Args:
         images: PNG or JPEG files, each a photo, scan or drawing of one digit, dark on light or light on dark.
         run: the folder of the run to ask; by default the completed run that is best on validation images.
-        artifacts_dir: where runs and answers are kept; by default `artifacts` in the project.
+        artifacts_dir: where runs and answers are kept; by default $MNIST_PIPELINE_ARTIFACTS, or `artifacts` here.
     """
     plain_log()
     artifacts = layout.claimed(artifacts_dir)

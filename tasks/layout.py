@@ -1,6 +1,7 @@
 """The artifacts folder: what lies where in it, and the folder of each run."""
 
 import contextlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -82,8 +83,10 @@ held_until_the_end = contextlib.ExitStack()  # the locks of this process's runs
 
 
 def named(artifacts_dir: str | Path | None) -> Path:
-    """Return the artifacts folder that a parameter names, by default the project's."""
-    return Path(artifacts_dir or ARTIFACTS).expanduser().resolve()
+    """Return the artifacts folder that a parameter names, else $MNIST_PIPELINE_ARTIFACTS, else the project's."""
+    return (
+        Path(artifacts_dir or os.environ.get("MNIST_PIPELINE_ARTIFACTS") or ARTIFACTS).expanduser().resolve()
+    )
 
 
 def claimed(artifacts_dir: str | None) -> Path:
