@@ -195,6 +195,9 @@ def operated(folder: Path, mnist: Path, **settings: str) -> Iterator[Operation]:
     with server(folder, **settings) as made:
         made.prefect("work-pool", "create", POOL, "--type", "process")
         made.prefect("deploy", "--all", "--no-prompt")
+        made.prefect(
+            "--no-prompt", "deployment", "schedule", "pause", "--all"
+        )  # no test runs at 4:00 what is due then
         worker = [PREFECT, "worker", "start", "--pool", POOL, "--limit", "2"]
         with running(worker, made.environment, folder / "worker.log"):
             yield Operation(made.environment, made.url, made.log, made.process, artifacts)
