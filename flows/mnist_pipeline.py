@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
-from prefect.futures import wait
 from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
 from pydantic import Field
@@ -18,6 +17,7 @@ from tasks.comparison.provenance import dataset_section, failures, keep_images, 
 from tasks.data.download import download_mnist
 from tasks.data.prepare import prepare_mnist
 from tasks.evaluation.evaluate import evaluate
+from tasks.plain_log import plain_log
 from tasks.report.summary import state_message
 from tasks.report.write import report
 from tasks.results.enums import Status
@@ -25,7 +25,7 @@ from tasks.results.file import read_results
 from tasks.roots import check_roots
 from tasks.training.networks import MODELS
 from tasks.training.process import trainings_end_with_this
-from tasks.training.runner import THREADS, TrainingRunner
+from tasks.training.runner import THREADS, TrainingRunner, wait_for_all
 from tasks.training.specification import specifications
 from tasks.training.train import train
 from tasks.wording import shortened
@@ -84,8 +84,9 @@ def mnist_pipeline(
         min_test_accuracy: the run fails if a network's test accuracy is below this (0 to 1), or one per network.
         max_accuracy_drop: the run fails if accuracy fell by more than this and than chance since the last like it.
         refresh: train anew even if a finished training could be reused.
-        artifacts_dir: where data, trainings and runs are kept; by default `artifacts` in the project.
+        artifacts_dir: where data, trainings and runs are kept: else $MNIST_PIPELINE_ARTIFACTS or `artifacts`.
     """
+    plain_log()
     started = datetime.now(UTC)
     parameters = dict(flow_run.parameters)
     deployment_name = deployment.name  # asked of the server, which may be away later
@@ -123,7 +124,7 @@ def mnist_pipeline(
             evaluate.submit(trained, prepared, str(run_folder))  # type: ignore[call-overload]
             for trained in trainings
         ]
-        wait(evaluations)
+        wait_for_all(evaluations)
     keep_images(run_folder, prepared)
     header = Header(
         parameters=parameters,

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from tasks import layout
 from tasks.files import path_of
+from tasks.plain_log import plain_log
 from tasks.recognition import recognize
 from tasks.recognition.show import introduction
 from tasks.roots import check_roots
@@ -33,8 +34,9 @@ def recognize_digit(
     Args:
         images: PNG or JPEG files, each a photo, scan or drawing of one digit, dark on light or light on dark.
         run: the folder of the run to ask; by default the completed run that is best on validation images.
-        artifacts_dir: where runs and answers are kept; by default `artifacts` in the project.
+        artifacts_dir: where runs and answers are kept; by default $MNIST_PIPELINE_ARTIFACTS, or `artifacts` here.
     """
+    plain_log()
     check_roots(deployment.id is not None, images=images, run=run, artifacts_dir=artifacts_dir)
     artifacts = layout.claimed(artifacts_dir)
     asked = recognize.named_run(path_of(run)) if run else recognize.best_run(artifacts)

@@ -1,6 +1,7 @@
 """The artifacts folder: what lies where in it, and the folder of each run."""
 
 import contextlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -93,8 +94,11 @@ held_until_the_end = contextlib.ExitStack()  # the locks of this process's runs
 
 
 def named(artifacts_dir: str | Path | None) -> Path:
-    """Return the artifacts folder that a parameter names, by default the project's. Raises UserError."""
-    return path_of(artifacts_dir or ARTIFACTS)
+    """Return the artifacts folder that a parameter names, else $MNIST_PIPELINE_ARTIFACTS, else the project's.
+
+    Raises UserError if the path leads nowhere.
+    """
+    return path_of(artifacts_dir or os.environ.get("MNIST_PIPELINE_ARTIFACTS") or ARTIFACTS)
 
 
 def claimed(artifacts_dir: str | None) -> Path:

@@ -26,7 +26,7 @@ os.environ.pop("PREFECT_API_URL", None)
 settings.register_profile("any speed", deadline=None)  # no test fails because the machine is busy
 settings.load_profile("any speed")
 
-ON_THE_SERVER = ("test_automations.py", "test_browser.py", "test_e2e.py")
+ON_THE_SERVER = ("test_automations.py", "test_browser.py", "test_e2e.py", "test_retry.py")
 
 
 class Distribution(LoadFileScheduling):

@@ -131,11 +131,13 @@ def until(look: Callable[[], Any], log: Path, deadline: float = DEADLINE) -> Any
 
 
 @contextlib.contextmanager
-def running(command: list[str], environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command in a session of its own while the block runs."""
+def running(
+    command: list[str], environment: dict[str, str], log: Path, folder: Path = PROJECT
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command in a session of its own, from a folder, while the block runs."""
     with log.open("ab") as file:
         process = subprocess.Popen(
-            command, cwd=PROJECT, env=environment, stdout=file, stderr=file, start_new_session=True
+            command, cwd=folder, env=environment, stdout=file, stderr=file, start_new_session=True
         )
     try:
         yield process
@@ -194,6 +196,9 @@ def operated(folder: Path, mnist: Path, **settings: str) -> Iterator[Operation]:
     with server(folder, **settings) as made:
         made.prefect("work-pool", "create", POOL, "--type", "process")
         made.prefect("deploy", "--all", "--no-prompt")
+        made.prefect(
+            "--no-prompt", "deployment", "schedule", "pause", "--all"
+        )  # no test runs at 4:00 what is due then
         worker = [PREFECT, "worker", "start", "--pool", POOL, "--limit", "2"]
         with running(worker, made.environment, folder / "worker.log"):
             yield Operation(made.environment, made.url, made.log, made.process, artifacts)

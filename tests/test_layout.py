@@ -18,6 +18,15 @@ def test_home() -> None:
     assert layout.named("~/digits") == Path.home().resolve() / "digits"
 
 
+def test_folder_of_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine's own folder comes before the project's; one that a run names comes before both."""
+    monkeypatch.delenv("MNIST_PIPELINE_ARTIFACTS", raising=False)
+    assert layout.named(None) == layout.ARTIFACTS
+    monkeypatch.setenv("MNIST_PIPELINE_ARTIFACTS", str(tmp_path / "kept"))
+    assert layout.named(None) == (tmp_path / "kept").resolve()
+    assert layout.named("/elsewhere") == Path("/elsewhere")
+
+
 def test_names(tmp_path: Path) -> None:
     """Folders sort by time and name the run; two runs of a name within a second get two folders."""
     first, second = (layout.start_run(tmp_path, "mnist-dense", NOON) for _ in range(2))

@@ -16,7 +16,6 @@ def allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     (tmp_path / "elsewhere").mkdir()
     (folder / "link").symlink_to(tmp_path / "elsewhere")
-    (folder / "circle").symlink_to(folder / "circle")
     monkeypatch.setenv("MNIST_PIPELINE_ROOTS", str(folder))
     return folder
 
@@ -31,9 +30,7 @@ def test_by_default_the_repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 def test_what_lies_below(allowed: Path) -> None:
     """The folder itself and what is in it may be named, whether it is there or not; nothing is no path."""
-    check_roots(
-        True, dataset=None, artifacts_dir=str(allowed), images=[f"{allowed}/a/b.png", f"{allowed}/circle"]
-    )
+    check_roots(True, dataset=None, artifacts_dir=str(allowed), images=[f"{allowed}/a/b.png"])
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "{}/../elsewhere/x", "{}/link/x", "{}2", "~", "elsewhere"])

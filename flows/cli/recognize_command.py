@@ -31,7 +31,7 @@ def command(
         images: PNG or JPEG files, each a photo, scan or drawing of one digit, dark on light or light on dark.
         run: the folder of the run to ask; by default the completed run that is best on validation images.
         as_json: print a list with one object for each picture instead of a table.
-        artifacts_dir: where runs and answers are kept; by default `artifacts` in the project.
+        artifacts_dir: where runs and answers are kept; by default $MNIST_PIPELINE_ARTIFACTS, or `artifacts` here.
     """
     if not images:
         raise UserError("no picture is named. Expected one or more PNG or JPEG files. See --help.")

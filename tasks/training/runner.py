@@ -2,10 +2,12 @@
 
 import logging
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import psutil
 from prefect.context import FlowRunContext
+from prefect.futures import PrefectWrappedFuture
 from prefect.task_runners import ThreadPoolTaskRunner
 
 LOGGER = logging.getLogger(__name__)
@@ -48,3 +50,14 @@ def slots_of_this_run() -> int:
     runner = context.task_runner if context else None
     chosen = runner.at_a_time if isinstance(runner, TrainingRunner) else None
     return chosen or trainings_at_a_time()
+
+
+def wait_for_all(futures: Iterable[PrefectWrappedFuture[Any, Any]]) -> None:
+    """Return when all tasks have ended; leave with Prefect's `Pause` soon after the run was suspended.
+
+    Prefect's own `wait` notices a suspension only when a task ends, which may be a training's length later.
+    """
+    for future in futures:
+        while not future.wrapped_future.done():
+            future.wait(timeout=1.0)
+        future.wait()

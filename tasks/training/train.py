@@ -16,7 +16,7 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Completed
+from prefect.states import Cancelled, Completed
 
 from tasks import files
 from tasks.data.prepare import PreparedData
@@ -208,10 +208,15 @@ def train(
 ) -> Training | State[Training]:
     """Train one network with one seed, or reuse the training if nothing that matters has changed."""
     report = ProgressReport(specification.model, specification.seed, specification.epochs, get_run_logger())
-    with report:
-        training = train_network(
-            specification, prepared, Path(artifacts_dir), refresh, training_timeout, report, flow_run.id
-        )
+    try:
+        with report:
+            training = train_network(
+                specification, prepared, Path(artifacts_dir), refresh, training_timeout, report, flow_run.id
+            )
+    except TrainingFailedError as error:
+        if not stopping.is_set():
+            raise
+        return Cancelled(message=str(error))  # the run was stopped: no fault of this training
     report.say(f"{training.origin}: {training.origin_reason}")
     if training.origin is Origin.REUSED:
         return Completed(name="Cached", message=training.origin_reason, data=training)
