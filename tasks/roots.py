@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 from tasks.errors import UserError
-from tasks.files import path_of
 from tasks.layout import PROJECT
 
 
