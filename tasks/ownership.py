@@ -24,7 +24,8 @@ TRAINING_FILES = (
 )
 RUN_FILES = (
     *("trainings", "trainings/*.json", "trainings/*.npz", "figures", "figures/*.png", "images.npz"),
-    *("comparison.png", "draw.html", MARKER, TEMPORARY_FILES, f"*/{TEMPORARY_FILES}"),
+    *("comparison.png", "draw.html", "results.json", "report.md", "report.html"),
+    *(MARKER, TEMPORARY_FILES, f"*/{TEMPORARY_FILES}"),
 )
 
 

@@ -1,4 +1,7 @@
-"""The list of what is kept, and pruning: what a run refers to stays, whatever is damaged."""
+"""The list of what is kept, and pruning: what a run refers to stays, whatever is damaged.
+
+Which runs are old enough to go is in test_older_runs.py.
+"""
 
 import os
 import subprocess
@@ -54,21 +57,52 @@ USED = {"dense-0-aaaaaaaaaaaa", "20260101T000000Z-first", "prepared-111111111111
 
 
 def test_list(artifacts: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each training has a line with network, seed, size, age, state and the runs that refer to it."""
+    """Each training has a line with network, seed, size, age, state and the runs that refer to it.
+
+    What `--prune` would remove is marked.
+    """
     long_ago = time.time() - 3 * 86_400
     for path in [*(folder := artifacts / "trainings" / "dense-0-aaaaaaaaaaaa").iterdir(), folder]:
         os.utime(path, (long_ago, long_ago))
-    housekeeping.keep_house(Artifacts(artifacts), prune=False)
+    housekeeping.keep_house(Artifacts(artifacts))
     lines = capsys.readouterr().out.splitlines()
     first, second = (" ".join(line.split()) for line in lines[1:3])
     assert first == "dense 0 aaaaaaaaaaaa 2.0 3 days complete 1 run, last 20260101T000000Z-first"
-    assert second == "regularized_cnn 1 bbbbbbbbbbbb 2.0 0 h complete 0 runs"
-    assert "removes 3 of 5" in lines[-1]
+    assert second == "- regularized_cnn 1 bbbbbbbbbbbb 2.0 0 h complete 0 runs"
+    marked = [line.split()[1] for line in lines if line.startswith("- ")]
+    assert marked == ["regularized_cnn", "prepared-222222222222.npz", "20260102T000000Z-killed"]
+    assert lines[-1].startswith("--prune removes 3 of 6 (marked -), ")
     assert names(artifacts) == EVERYTHING
 
 
 def test_prune(artifacts: Path) -> None:
     """Pruning removes what no run refers to; downloads and runs with results stay."""
+    housekeeping.keep_house(Artifacts(artifacts), prune=True)
+    assert names(artifacts) == USED
+
+
+def test_dry_run(artifacts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A dry run says what pruning would remove, even while a run goes on, and changes nothing."""
+    with files.lock(artifacts / "trainings" / "dense-0-aaaaaaaaaaaa"):
+        housekeeping.keep_house(Artifacts(artifacts), prune=True, dry_run=True)
+    assert "--prune removes 3 of 6" in capsys.readouterr().out
+    assert names(artifacts) == EVERYTHING
+
+
+def test_an_interrupted_removal(artifacts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is half removed is no training or run for anybody, and the next pruning removes it."""
+
+    def killed(folder: Path) -> None:
+        (folder / "regularized_cnn-1-bbbbbbbbbbbb" / "training.json").unlink(missing_ok=True)
+        raise KeyboardInterrupt
+
+    for _ in range(2):  # the second one is interrupted while it ends the work of the first
+        with monkeypatch.context() as patched:
+            patched.setattr("shutil.rmtree", killed)
+            with pytest.raises(KeyboardInterrupt):
+                housekeeping.keep_house(Artifacts(artifacts), prune=True)
+    assert housekeeping.GOING in names(artifacts)
+    assert not list(artifacts.glob("runs/*killed"))
     housekeeping.keep_house(Artifacts(artifacts), prune=True)
     assert names(artifacts) == USED
 
@@ -128,7 +162,7 @@ def test_what_others_made_stays(artifacts: Path, capsys: pytest.CaptureFixture[s
         assert path.exists()
         assert f"Left, not made by this program: {path.relative_to(artifacts)}" in said
     assert not (artifacts / "runs" / "20260102T000000Z-killed").exists()
-    assert "Removed 2 of 5" in said
+    assert "Removed 2 of 6" in said
 
 
 def test_a_folder_of_others_is_not_pruned(tmp_path: Path) -> None:
@@ -160,7 +194,12 @@ def test_command(artifacts: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "complaint"), [(["--artifacts-dir", "nowhere"], "There is no folder"), (["--prone"], "--prone")]
+    ("flags", "complaint"),
+    [
+        (["--artifacts-dir", "nowhere"], "There is no folder"),
+        (["--prone"], "--prone"),
+        (["--keep", "0"], "Must be >= 1"),
+    ],
 )
 def test_wrong_usage(flags: list[str], complaint: str) -> None:
     """What a person did wrong is one line and exit code 2."""

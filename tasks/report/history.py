@@ -1,4 +1,7 @@
-"""The history across runs, derived from all results.json: one line per run, network and seed."""
+"""The history across runs: one line per run, network and seed.
+
+It is derived from all results.json; of runs that are no longer there, history.csv itself is what is left.
+"""
 
 import json
 import logging
@@ -15,6 +18,7 @@ from tasks.report.figures import draw_trend
 from tasks.results.file import RESULTS, OtherVersionError, read_own_results
 from tasks.results.run import Results
 from tasks.results.training import TrainingResult
+from tasks.sealed import set_aside
 from tasks.wording import counted
 
 LOGGER = logging.getLogger(__name__)
@@ -27,6 +31,8 @@ COLUMNS = (
     *("run", "date", "status", "deployment", "commit", "dataset", "dataset_digest", "parameters"),
     *("model", "seed", *NUMBERS, "precision", "origin", "error", "onset_status"),
 )
+TYPES = dict.fromkeys(COLUMNS, "str") | dict.fromkeys(NUMBERS, "float64") | {"seed": "int64"}
+HISTORY = "history.csv"
 Row = dict[str, str | int | float | None]
 
 
@@ -54,6 +60,32 @@ def run_history(artifacts: Path) -> pd.DataFrame:
     return history.astype({**dict.fromkeys(NUMBERS, "float64"), "seed": "int64"})
 
 
+def with_removed_runs(history: pd.DataFrame, artifacts: Path) -> pd.DataFrame:
+    """Return the history together with the lines of history.csv whose runs it lacks, oldest run first.
+
+    They were removed by housekeeping, or this version cannot read them. A history.csv that cannot be read is set
+    aside, with a warning: it may be the only place that has them.
+    """
+    path = artifacts / HISTORY
+    try:
+        written = pd.read_csv(path, dtype=TYPES, keep_default_na=False, na_values=[""])
+        if missing := {"run", "model"} - set(written.columns):
+            raise ValueError(f"it has no column {missing.pop()}")
+    except FileNotFoundError:
+        return history
+    except ValueError as error:
+        aside = set_aside(path, Artifacts(artifacts).damaged)
+        reason = str(error).splitlines()[0]
+        LOGGER.warning(
+            "%s cannot be read (%s). It was moved to %s and is made anew, without the runs that were removed.",
+            *(path, reason, aside),
+        )
+        return history
+    removed = written[~written["run"].isin(history["run"])].reindex(columns=list(COLUMNS)).astype(TYPES)
+    both = [frame for frame in (removed, history) if len(frame)]
+    return pd.concat(both).sort_values("run", kind="stable", ignore_index=True) if both else history
+
+
 def update_history(run_folder: Path, results: Results) -> Path:
     """Write `history.csv` anew, draw the trend of the runs like this one, and return the picture's path.
 
@@ -63,8 +95,8 @@ def update_history(run_folder: Path, results: Results) -> Path:
     artifacts = Artifacts.of(run_folder).root
     deployment = results.provenance.deployment or "scripts"
     with lock(run_folder.parent):  # runs may end at once, and the last one must write down all of them
-        history = run_history(artifacts)
-        with atomic_write(artifacts / "history.csv") as temporary:
+        history = with_removed_runs(run_history(artifacts), artifacts)
+        with atomic_write(artifacts / HISTORY) as temporary:
             history.to_csv(temporary, index=False, float_format="%.6g")
         alike = history["dataset_digest"] == results.dataset.digest
         alike &= history["deployment"].fillna("scripts") == deployment

@@ -8,7 +8,14 @@ import pytest
 from hand_made import DATASET, PROVENANCE, network, onset, run, training
 from synthetic import make_run
 
-from tasks.report.history import COLUMNS, rows_of, run_history, update_history
+from tasks.report.history import (
+    COLUMNS,
+    HISTORY,
+    rows_of,
+    run_history,
+    update_history,
+    with_removed_runs,
+)
 from tasks.results.enums import OnsetStatus
 from tasks.results.file import RESULTS, read_results, write_results
 
@@ -111,3 +118,53 @@ def test_the_trend_shows_the_runs_of_one_deployment(tmp_path: Path, monkeypatch:
     assert pictures == ["trend-scripts.png", nightly, nightly, "trend-every-minute.png", nightly]
     assert [list(rows["run"]) for rows in drawn] == [["1-a"], ["2-b"], ["3-c"], ["4-d"], ["2-b", "5-e"]]
     assert list(pd.read_csv(tmp_path / "history.csv")["run"]) == list(made)
+
+
+def test_the_lines_of_removed_runs_stay(tmp_path: Path) -> None:
+    """A run that is gone keeps its lines, in their place; those of a run that is there are made anew."""
+    folders = [
+        make_run(tmp_path, models=("dense",), test_images=100, name=f"2026010{day}-{day}")
+        for day in (1, 2, 3)
+    ]
+    update_history(folders[0], read_results(folders[0]))
+    text = (tmp_path / HISTORY).read_text()
+    (tmp_path / HISTORY).write_text(text.replace("20260103-3,", "changed by hand,"))
+    (folders[1] / RESULTS).unlink()
+    (folders[0] / RESULTS).write_text("damaged since then")
+    update_history(folders[2], read_results(folders[2]))
+    written = pd.read_csv(tmp_path / HISTORY, dtype=str)
+    assert written["run"].tolist() == ["20260101-1", "20260102-2", "20260103-3", "changed by hand"]
+    again = (tmp_path / HISTORY).read_text()
+    update_history(folders[2], read_results(folders[2]))
+    assert (tmp_path / HISTORY).read_text() == again
+    assert text.splitlines()[:3] == again.splitlines()[:3]
+
+
+def test_text_that_looks_like_a_number_stays_text(tmp_path: Path) -> None:
+    """A commit such as 12e4567 or a deployment of the name NA is read back from history.csv as it was written."""
+    folder = tmp_path / "runs" / "1-a"
+    folder.mkdir(parents=True)
+    provenance = PROVENANCE.model_copy(update={"commit": "0012e45", "deployment": "NA"})
+    results = run({"dense": network()}, provenance=provenance)
+    write_results(folder, results)
+    update_history(folder, results)
+    (folder / RESULTS).unlink()
+    update_history(folder, results)
+    [line] = with_removed_runs(run_history(tmp_path), tmp_path).to_dict("records")
+    assert (line["commit"], line["deployment"]) == ("0012e45", "NA")
+
+
+@pytest.mark.parametrize(
+    "damage", ["", "one,two\n1,2\n", 'run,model,seed\n"', "run,model,seed\na,b,c\n", "\udcff"]
+)
+def test_a_history_that_cannot_be_read_is_set_aside(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    """It may be the only place that has the numbers of removed runs, so it is not overwritten."""
+    folder = make_run(tmp_path, models=("dense",), test_images=100)
+    (tmp_path / HISTORY).write_bytes(damage.encode(errors="surrogateescape"))
+    update_history(folder, read_results(folder))
+    [aside] = (tmp_path / "damaged").iterdir()
+    assert aside.read_bytes() == damage.encode(errors="surrogateescape")
+    assert str(aside) in caplog.text
+    assert len(pd.read_csv(tmp_path / HISTORY)) == 1
