@@ -21,9 +21,9 @@ from tasks.comparison.previous import (
     find_previous,
     read_right,
 )
-from tasks.evaluation.evaluate import EvaluatedTraining, Evaluation
+from tasks.evaluation.evaluate import EvaluatedTraining, Evaluation, judged
 from tasks.evaluation.onset import onset_over_seeds
-from tasks.evaluation.statistics import RightBySeed
+from tasks.evaluation.statistics import RightBySeed, holm
 from tasks.files import digest_of, read_json
 from tasks.results.enums import GateOutcome, Status
 from tasks.results.file import write_results
@@ -67,7 +67,7 @@ def collect_results(
     of the accuracy is measured from.
     """
     by_model: dict[str, list[EvaluatedTraining]] = {name: [] for name in header.plans}
-    for each in evaluated:
+    for each in judged_together(list(evaluated)):
         by_model[each.model].append(each)
     models = {
         name: model_result(plan, by_model[name], [failure for failure in failures if failure.model == name])
@@ -97,6 +97,19 @@ def collect_results(
         if previous is None
         else compare_with_previous(previous, header.parameters, header.provenance, header.plans, right),
     )
+
+
+def judged_together(evaluated: Sequence[EvaluatedTraining]) -> list[EvaluatedTraining]:
+    """Return the trainings with what became of their accuracy after the best epoch, adjusted by Holm over all."""
+    p_values = [each.training.after_best.p_value for each in evaluated if each.training.after_best.trained_on]
+    adjusted = iter(holm(p_values))
+    judged_trainings = []
+    for each in evaluated:
+        after = each.training.after_best
+        after = judged(after, next(adjusted)) if after.trained_on else after
+        training = each.training.model_copy(update={"after_best": after})
+        judged_trainings.append(each.model_copy(update={"training": training}))
+    return judged_trainings
 
 
 def model_result(

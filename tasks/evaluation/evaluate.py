@@ -19,7 +19,7 @@ from tasks.evaluation.measures import (
     worst_mistakes,
 )
 from tasks.evaluation.onset import best_epoch, early_stopping, find_onset
-from tasks.evaluation.statistics import ALPHA, agreement, difference_interval, mcnemar_p
+from tasks.evaluation.statistics import ALPHA, Right, agreement, difference_interval, mcnemar_p
 from tasks.files import atomic_write, write_json
 from tasks.layout import Artifacts
 from tasks.results.enums import AccuracyChange
@@ -47,35 +47,41 @@ class EvaluatedTraining(Record):
     training: TrainingResult
 
 
-def after_best_epoch(
-    best: Array, final: Array, labels: Array, best_epoch: int | None, epochs: int
-) -> AfterBestEpoch:
-    """Did training on after the best epoch change the accuracy on validation? Exact McNemar.
+def after_best_epoch(best: Right, final: Right, best_epoch: int | None, epochs: int) -> AfterBestEpoch:
+    """Did training on after the best epoch change the accuracy on test? Exact McNemar, this training alone.
 
-    `best` and `final` are log-probabilities (n, 10) by the weights of the lowest validation NLL and by the last
-    ones. A network's loss may overfit while its accuracy still rises (Guo et al. 2017), so both are judged.
+    `best` and `final` tell which test images, shape (n,), the weights of the lowest validation loss and the last
+    ones recognise. Test, because validation chose the epoch: its images flatter the choice. A network's loss may
+    overfit while its accuracy still rises (Guo et al. 2017), so both are judged.
     """
-    _, best_only, final_only, _ = agreement(
-        predicted_labels(best) == labels, predicted_labels(final) == labels
-    )
+    _, best_only, final_only, _ = agreement(best, final)
     p_value = mcnemar_p(best_only, final_only)
+    change = AccuracyChange.NOT_MEASURABLE
     if best_epoch is None:
         change = AccuracyChange.NO_FINITE_LOSS
     elif best_epoch == epochs:
         change = AccuracyChange.LAST_EPOCH_IS_BEST
-    elif p_value > ALPHA:
-        change = AccuracyChange.NOT_MEASURABLE
-    else:
-        change = AccuracyChange.ROSE if final_only > best_only else AccuracyChange.FELL
-    return AfterBestEpoch(
+    alone = AfterBestEpoch(
         change=change,
-        n=len(labels),
+        n=len(best),
         best_only=best_only,
         final_only=final_only,
-        difference=(final_only - best_only) / len(labels),
-        difference_ci95=difference_interval(final_only, best_only, len(labels)),
+        difference=(final_only - best_only) / len(best),
+        difference_ci95=difference_interval(final_only, best_only, len(best)),
         p_value=p_value,
+        p_adjusted=p_value,
     )
+    return judged(alone, p_value)
+
+
+def judged(after: AfterBestEpoch, p_adjusted: float) -> AfterBestEpoch:
+    """Return the verdict anew, given the p-value adjusted for the trainings that are judged together."""
+    change = after.change
+    if after.trained_on:
+        change = AccuracyChange.NOT_MEASURABLE
+        if p_adjusted <= ALPHA:
+            change = AccuracyChange.ROSE if after.difference > 0 else AccuracyChange.FELL
+    return after.model_copy(update={"p_adjusted": p_adjusted, "change": change})
 
 
 def evaluate_training(
@@ -96,6 +102,9 @@ def evaluate_training(
     history = fitted.history
     best = best_epoch(history.val_nll)
     correct = int(np.nan_to_num(predictions["final_train_correct"]))
+    best_right, final_right = (
+        predicted_labels(predictions[f"{weights}_test"]) == test_labels for weights in ("best", "final")
+    )
     return TrainingResult(
         seed=training.seed,
         origin=training.origin,
@@ -114,13 +123,7 @@ def evaluate_training(
         best_epoch=best,
         onset=find_onset(history.val_nll, history.train_nll),
         early_stopping=early_stopping(history.val_nll, history.train_nll),
-        after_best=after_best_epoch(
-            predictions["best_validation"],
-            predictions["final_validation"],
-            validation_labels,
-            best,
-            len(history.val_nll),
-        ),
+        after_best=after_best_epoch(best_right, final_right, best, len(history.val_nll)),
         mistakes=worst_mistakes(predictions["final_test"], test_labels, is_mnist),
     )
 

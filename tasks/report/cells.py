@@ -143,13 +143,6 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def p_value(p: float | None) -> str | None:
-    """Return a p-value with two digits that matter."""
-    if p is None:
-        return None
-    return "< 0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
-
-
 def class_accuracies(model: ModelResult) -> list[Cell]:
     """Return the accuracy of each class, the mean over the seeds."""
     by_class = zip(*(training.test.per_class_accuracy for training in model.finished), strict=True)

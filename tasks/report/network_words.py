@@ -11,7 +11,7 @@ from tasks.evaluation.onset import SHORTEST_CURVE
 from tasks.results.enums import AccuracyChange, OnsetStatus
 from tasks.results.run import Aggregate, ModelResult, OnsetOverSeeds
 from tasks.results.training import Interval, Mistake, Onset, TrainingResult
-from tasks.wording import counted, percent, percent_with_interval, points, probability, span
+from tasks.wording import counted, p_value, percent, percent_with_interval, points, probability, span
 
 STATUS_WORDS = {
     OnsetStatus.OVERFITS: "overfits",
@@ -142,12 +142,12 @@ def _judged(status: OnsetStatus, onset: Onset) -> str:
 
 
 def after_best_epoch(training: TrainingResult) -> str:
-    """Return whether the accuracy on validation changed after the epoch of the lowest loss."""
+    """Return whether the accuracy on test changed after the epoch of the lowest validation loss."""
     after = training.after_best
     change = (
         f"after epoch {training.best_epoch} ({points(after.difference)} points, {span(after.difference_ci95)}, on "
-        f"{after.n:,} validation images: {after.best_only:,} right only with the best epoch's weights, "
-        f"{after.final_only:,} only with the last)."
+        f"{after.n:,} test images: {after.best_only:,} right only with the best epoch's weights, "
+        f"{after.final_only:,} only with the last; p by Holm {p_value(after.p_adjusted)})."
     )
     return {
         AccuracyChange.ROSE: f"Accuracy rose {change}",

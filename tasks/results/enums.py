@@ -41,7 +41,7 @@ class OnsetStatus(StrEnum):
 
 
 class AccuracyChange(StrEnum):
-    """What happened to the accuracy on validation after the epoch of the lowest loss."""
+    """What happened to the accuracy on test after the epoch of the lowest validation loss."""
 
     ROSE = "rose"
     FELL = "fell"

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 from tasks.results.enums import Change, GateName, GateOutcome, GateReason, OnsetStatus, Status, Step, Verdict
 from tasks.results.training import Epochs, FailedTraining, Interval, Record, TrainingResult
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Spread(Record):
@@ -205,7 +205,7 @@ class Provenance(Record):
 class Results(Record):
     """A whole run."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     status: Status
     parameters: dict[str, JsonValue]
     provenance: Provenance

@@ -72,7 +72,7 @@ class EarlyStopping(Record):
 
 
 class AfterBestEpoch(Record):
-    """Accuracy on validation by the last weights beside that by the weights of the lowest validation loss."""
+    """Accuracy on test by the last weights beside that by the weights of the lowest validation loss."""
 
     change: AccuracyChange
     n: int
@@ -81,6 +81,12 @@ class AfterBestEpoch(Record):
     difference: float  # last minus best
     difference_ci95: Interval
     p_value: float  # exact McNemar
+    p_adjusted: float  # Holm over the trainings of the run that were trained on
+
+    @property
+    def trained_on(self) -> bool:
+        """Whether there are epochs after the best one to judge."""
+        return self.change not in (AccuracyChange.LAST_EPOCH_IS_BEST, AccuracyChange.NO_FINITE_LOSS)
 
 
 class Mistake(Record):

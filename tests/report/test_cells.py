@@ -1,14 +1,13 @@
 """Numbers in the cells of tables."""
 
-from tasks.report.cells import duration, gap, p_value
+from tasks.report.cells import duration, gap
 from tasks.results.training import Measures
 
 
-def test_numbers_in_words() -> None:
-    """Durations and p-values are rounded for a reader."""
+def test_durations_in_words() -> None:
+    """Durations are rounded for a reader."""
     durations = [duration(seconds) for seconds in (0.84, 95, 812.4, 7500)]
     assert durations == ["0.8 s", "95 s", "13 min 32 s", "2 h 5 min"]
-    assert [p_value(p) for p in (None, 0.00001, 0.0123, 0.5)] == [None, "< 0.0001", "0.012", "0.50"]
 
 
 def test_gap_by_newcombe() -> None:
