@@ -95,7 +95,10 @@ def network(*trainings: TrainingResult | FailedTraining, **facts: Any) -> ModelR
     finished = [each for each in trainings if isinstance(each, TrainingResult)]
     given = {"epochs": 20, "learning_rate": 0.001, "learning_rate_schedule": "constant"}
     given |= {"parameter_count": 1_000, "summary": None, "trainings": list(trainings)}
-    return ModelResult(**given | {"aggregate": aggregate_over_seeds(finished, 20)} | facts)
+    accuracies = [each.test.accuracy for each in finished] or [0.0]
+    mean = sum(accuracies) / len(accuracies)
+    aggregate = aggregate_over_seeds(finished, 20, (mean - 0.002, mean + 0.002), None)
+    return ModelResult(**given | {"aggregate": aggregate} | facts)
 
 
 FAILED = network(FailedTraining(seed=0, error="killed"), parameter_count=None)
@@ -119,9 +122,12 @@ def pair(first: str, second: str, verdict: Verdict, difference: float = 0.01, **
         "differences": [difference],
         "difference": difference,
         "interval": (difference - 0.01, difference + 0.01),
-        "level": 0.95,
         "pairs": 1,
+        "p_value": 0.01,
+        "p_adjusted": 0.02,
         "verdict": verdict,
+        "loss": None,
+        "onset_p": 1.0,
     }
     return Pair(**given | facts)
 

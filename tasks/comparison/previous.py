@@ -18,6 +18,7 @@ from tasks.evaluation.statistics import (
     ALPHA,
     Right,
     RightBySeed,
+    Values,
     agreement,
     difference_interval,
     holm,
@@ -109,7 +110,7 @@ def with_answers(run_folder: Path, results: Results) -> Earlier:
     for name, model in results.models.items():
         for training in model.finished:
             try:
-                right = read_right(run_folder, name, training.seed)
+                right, _ = read_answers(run_folder, name, training.seed)
             except UnreadableError:
                 earlier.unreadable.append(f"{name} with seed {training.seed}")
             else:
@@ -117,11 +118,12 @@ def with_answers(run_folder: Path, results: Results) -> Earlier:
     return earlier
 
 
-def read_right(run_folder: Path, model: str, seed: int) -> Right:
-    """Return which test images a training of the run recognised, shape (n,), as `evaluate` wrote it."""
+def read_answers(run_folder: Path, model: str, seed: int) -> tuple[Right, Values]:
+    """Return which test images a training of the run recognised, and its losses: (n,), from `evaluate`."""
     path = run_folder / "trainings" / f"{model}-{seed}.npz"
     with reading(str(path)):
-        return np.asarray(stored_arrays(path)["right"], dtype=np.bool_)
+        stored = stored_arrays(path)
+        return np.asarray(stored["right"], dtype=np.bool_), np.asarray(stored["nll"], dtype=np.float64)
 
 
 def compare_with_previous(

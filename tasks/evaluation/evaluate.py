@@ -15,6 +15,7 @@ from tasks.evaluation.measures import (
     measure,
     measure_test,
     measures_of,
+    nll_of_images,
     predicted_labels,
     worst_mistakes,
 )
@@ -34,7 +35,8 @@ class Evaluation:
 
     model: str
     seed: int
-    # json: an EvaluatedTraining. Beside it an npz: right (n,) bool on test; mistakes (k, 28, 28) uint8
+    # json: an EvaluatedTraining. Beside it an npz: right (n,) bool and nll (n,) float64, in nats, on test;
+    # mistakes (k, 28, 28) uint8
     path: str
 
 
@@ -149,9 +151,10 @@ def evaluate(training: Training, prepared: PreparedData, run_folder: str) -> Eva
     )
     path = Path(run_folder) / "trainings" / f"{training.model}-{training.seed}.json"
     right = predicted_labels(predictions["final_test"]) == test_labels
+    nll = nll_of_images(predictions["final_test"], test_labels)
     mistakes = np.array([mistake.index for mistake in result.mistakes], dtype=int)
     with atomic_write(path.with_suffix(".npz")) as temporary:
-        np.savez(temporary, right=right, mistakes=test_images[mistakes, :, :, 0])
+        np.savez(temporary, right=right, nll=nll, mistakes=test_images[mistakes, :, :, 0])
     evaluated = EvaluatedTraining(
         model=training.model, parameter_count=fitted.parameter_count, summary=fitted.summary, training=result
     )

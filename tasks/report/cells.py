@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 
 from tasks.markdown import Markdown
-from tasks.report.network_words import network_onset_cell, onset_cell
-from tasks.results.run import ModelResult, Results, Spread
+from tasks.report.network_words import accuracy_cell, network_onset_cell, onset_cell, over_seeds
+from tasks.results.run import LossDifference, ModelResult, Results, Spread
 from tasks.results.training import FailedTraining, Interval, Measures, TestMeasures, TrainingResult
 from tasks.wording import percent, percent_with_interval, points, span
 
@@ -47,7 +47,7 @@ def side_by_side(results: Results) -> list[list[Cell]]:
 
 
 def seeds_together(model: ModelResult) -> dict[str, Cell]:
-    """Return the cells of a network over its seeds, each by its name: mean ± standard deviation, range."""
+    """Return the cells of a network over its seeds, each by its name: mean ± deviation, interval, range."""
     found = model.aggregate
     accuracy, loss = (found.test_accuracy, found.test_nll) if found else (None, None)
     return {
@@ -55,10 +55,12 @@ def seeds_together(model: ModelResult) -> dict[str, Cell]:
         "epochs": model.epochs,
         "seeds with results": f"{len(model.finished)} of {len(model.trainings)}",
         "test accuracy": percent(accuracy.mean) + deviation(accuracy, "{:.2f}", 100) if accuracy else FAILED,
-        "its range (%)": span((accuracy.minimum, accuracy.maximum)) if accuracy else None,
+        "mean, 95 % interval (%)": span(accuracy.interval) if accuracy and accuracy.interval else None,
+        "seeds, range (%)": span((accuracy.minimum, accuracy.maximum)) if accuracy else None,
         "overfitting onset": network_onset_cell(model) if found else None,
         "test NLL": f"{loss.mean:.4f}" + deviation(loss, "{:.4f}") if loss else None,
-        "its range": f"{loss.minimum:.4f} to {loss.maximum:.4f}" if loss else None,
+        "mean, 95 % interval": "{:.4f} to {:.4f}".format(*loss.interval) if loss and loss.interval else None,
+        "seeds, range": f"{loss.minimum:.4f} to {loss.maximum:.4f}" if loss else None,
     }
 
 
@@ -79,7 +81,9 @@ def share(measures: Measures) -> str:
 
 
 def accuracy_on(split: str, model: ModelResult) -> str:
-    """Return a network's accuracy on a split: with its interval, or the mean of its seeds with their range."""
+    """Return a network's accuracy on a split: on test with its interval, else the mean with the seeds' range."""
+    if split == "test":
+        return accuracy_cell(model)
     measures: list[Measures] = [getattr(training, split) for training in model.finished]
     if len(measures) == 1:
         return share(measures[0])
@@ -88,7 +92,10 @@ def accuracy_on(split: str, model: ModelResult) -> str:
 
 
 def loss_on(split: str, model: ModelResult) -> str | None:
-    """Return a network's loss on a split, free of penalties: with its interval, or the mean of its seeds."""
+    """Return a network's loss on a split, free of penalties: on test with its interval, else as `mean_loss`."""
+    mean = over_seeds(model).test_nll
+    if split == "test" and mean and mean.interval:
+        return "{:.4f} ({:.4f} to {:.4f})".format(mean.mean, *mean.interval)
     measures: list[Measures] = [getattr(training, split) for training in model.finished]
     return nll(measures[0]) if len(measures) == 1 else mean_loss([each.nll for each in measures])
 
@@ -115,6 +122,11 @@ def points_with_interval(difference: float | None, interval: Interval | None) ->
     if difference is None:
         return None
     return points(difference) + (f" ({span(interval)})" if interval else "")
+
+
+def loss_difference(loss: LossDifference) -> str:
+    """Return a difference of two losses in nats per image, with its interval."""
+    return "{:.4f} ({:.4f} to {:.4f})".format(loss.difference, *loss.interval)
 
 
 def gap(train: Measures, test: Measures) -> str:

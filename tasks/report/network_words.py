@@ -31,11 +31,10 @@ def over_seeds(model: ModelResult) -> Aggregate:
 
 
 def accuracy_limits(model: ModelResult) -> Interval:
-    """Return the 95 % interval of the test accuracy of one training, or the range over several seeds."""
-    accuracy = over_seeds(model).test_accuracy
-    if accuracy.n == 1:
-        return model.finished[0].test.accuracy_ci95
-    return accuracy.minimum, accuracy.maximum
+    """Return the 95 % interval of the test accuracy, of several seeds that of their mean."""
+    limits = over_seeds(model).test_accuracy.interval
+    assert limits is not None
+    return limits
 
 
 def accuracy_cell(model: ModelResult) -> str:
@@ -44,11 +43,12 @@ def accuracy_cell(model: ModelResult) -> str:
 
 
 def accuracy(model: ModelResult) -> str:
-    """Return a network's test accuracy with what belongs to it: interval and images, or seeds and range."""
+    """Return a network's test accuracy with what belongs to it: interval, and images or seeds."""
     found = over_seeds(model).test_accuracy
     if found.n == 1:
         return f"{accuracy_cell(model)} on {model.finished[0].test.n:,} images"
-    return f"{percent(found.mean)} (mean of {found.n} seeds, range {span(accuracy_limits(model))})"
+    limits = span(accuracy_limits(model))
+    return f"{percent(found.mean)} ({limits} on other images and in other trainings; mean of {found.n} seeds)"
 
 
 def onset_cell(onset: Onset) -> str:

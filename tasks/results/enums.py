@@ -56,7 +56,6 @@ class Verdict(StrEnum):
     FIRST_BETTER = "first_better"
     SECOND_BETTER = "second_better"
     TIED = "tied"
-    TOO_FEW_SEEDS = "too_few_seeds"
 
 
 class Change(StrEnum):

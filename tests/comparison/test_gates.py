@@ -23,7 +23,7 @@ def model(*accuracies: float) -> ModelResult:
     onset = OnsetOverSeeds(
         observed=0, seeds=len(accuracies), epochs=5, median_epoch=None, range=None, status_counts={}
     )
-    accuracy = spread(accuracies)
+    accuracy = spread(accuracies, None)
     aggregate = accuracy and Aggregate(
         n_seeds=len(accuracies), test_accuracy=accuracy, test_nll=None, onset=onset
     )

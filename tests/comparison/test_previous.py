@@ -14,7 +14,7 @@ from tasks.comparison.previous import (
     earlier_runs,
     find_baselines,
     find_previous,
-    read_right,
+    read_answers,
     with_answers,
 )
 from tasks.evaluation.statistics import RightBySeed
@@ -127,7 +127,8 @@ def test_failed_trainings_of_the_earlier_run_are_not_looked_for(tmp_path: Path) 
 def test_right_is_read_back(run: Path) -> None:
     """What `evaluate` wrote about the test images agrees with the accuracy in results.json."""
     (training,) = read_results(run).models["dense"].finished
-    assert read_right(run, "dense", 0).sum() == training.test.correct
+    right, nll = read_answers(run, "dense", 0)
+    assert (right.sum(), nll.mean()) == (training.test.correct, pytest.approx(training.test.nll))
 
 
 def test_the_previous_run(tmp_path: Path) -> None:
