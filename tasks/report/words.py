@@ -124,15 +124,16 @@ def gate_in_words(gate: Gate, results: Results) -> str:
         relation = "reaches" if gate.outcome is GateOutcome.HELD else "is below"
         measured = accuracy(results.models[gate.model])
         return f"{gate.model}: test accuracy {measured} {relation} the {percent(gate.limit)} required"
-    if gate.observed is None or gate.interval is None:
+    if gate.observed is None or gate.at_least is None or gate.level is None:
         return f"{gate.model}: no earlier completed run has it with these settings and a seed of this run"
-    words = f"allowed: {points(gate.limit)}"
+    words = f"{points(gate.limit)} allowed"
     if gate.observed > gate.limit:
-        words = f"more than the {points(gate.limit)} allowed"
-        words += ", but not more than chance" if gate.outcome is GateOutcome.HELD else ""
+        surely = gate.outcome is GateOutcome.NOT_HELD
+        words = f"more than the {words}" + ("" if surely else ", but images and retraining may explain it")
     return (
-        f"{gate.model}: accuracy {'fell' if gate.observed > 0 else 'did not fall'} since {gate.since} "
-        f"(drop {points(gate.observed)} points, {span(gate.interval)}, {counted(gate.seeds, 'seed')}), {words}"
+        f"{gate.model}: accuracy {'fell' if gate.observed > 0 else 'did not fall'} since {gate.since} (drop "
+        f"{points(gate.observed)} points, at least {points(gate.at_least)} at {100 * gate.level:.4g} %, "
+        f"{counted(gate.seeds, 'seed')}), {words}"
     )
 
 

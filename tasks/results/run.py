@@ -127,9 +127,9 @@ class Gate(Record):
     reason: GateReason | None = None  # why it was not judged, or not held without a measurement
     observed: float | None = None  # test accuracy, or its drop
     since: str | None = None  # the run from which the drop is measured
-    interval: Interval | None = None  # of the drop
+    at_least: float | None = None  # one-sided lower bound of the drop, for other images and another training
+    level: float | None = None  # of that bound: 0.95, or more for several gates
     seeds: int = 0  # behind `observed`
-    p_adjusted: float | None = None  # one-sided, of "no drop"; Holm over the networks
 
 
 class Failure(Record):

@@ -111,9 +111,9 @@ def test_gates_in_short() -> None:
 
 
 def drop(observed: float, limit: float, outcome: GateOutcome) -> Gate:
-    """A gate on a drop over one seed, with an interval of half a point on either side."""
-    interval = (observed - 0.005, observed + 0.005)
-    facts = {"observed": observed, "limit": limit, "interval": interval, "seeds": 1, "since": "earlier"}
+    """A gate on a drop over one seed, with a bound half a point below."""
+    facts = {"observed": observed, "limit": limit, "at_least": observed - 0.005, "level": 0.95}
+    facts |= {"seeds": 1, "since": "earlier"}
     return gate(GateName.MAX_ACCURACY_DROP, outcome=outcome, **facts)
 
 
@@ -143,22 +143,22 @@ def not_judged(reason: GateReason) -> Gate:
         ),
         (
             drop(0.02, 0.01, GateOutcome.NOT_HELD),
-            "cnn: accuracy fell since earlier (drop 2.00 points, 1.50 to 2.50, 1 seed), "
+            "cnn: accuracy fell since earlier (drop 2.00 points, at least 1.50 at 95 %, 1 seed), "
             "more than the 1.00 allowed",
         ),
         (
             drop(0.003, 0.0, GateOutcome.HELD),
-            "cnn: accuracy fell since earlier (drop 0.30 points, -0.20 to 0.80, 1 seed), "
-            "more than the 0.00 allowed, but not more than chance",
+            "cnn: accuracy fell since earlier (drop 0.30 points, at least -0.20 at 95 %, 1 seed), "
+            "more than the 0.00 allowed, but images and retraining may explain it",
         ),
         (
             drop(0.003, 0.01, GateOutcome.HELD),
-            "cnn: accuracy fell since earlier (drop 0.30 points, -0.20 to 0.80, 1 seed), allowed: 1.00",
+            "cnn: accuracy fell since earlier (drop 0.30 points, at least -0.20 at 95 %, 1 seed), 1.00 allowed",
         ),
         (
             drop(-0.02, 0.01, GateOutcome.HELD),
-            "cnn: accuracy did not fall since earlier (drop -2.00 points, -2.50 to -1.50, 1 seed), "
-            "allowed: 1.00",
+            "cnn: accuracy did not fall since earlier (drop -2.00 points, at least -2.50 at 95 %, 1 seed), "
+            "1.00 allowed",
         ),
         (
             not_judged(GateReason.NO_BASELINE),
