@@ -44,7 +44,7 @@ def measures(accuracy: float = 0.98, **facts: Any) -> Measures:
 
 def on_test(accuracy: float = 0.98, **facts: Any) -> TestMeasures:
     """Measures on two classes of test images, one image of the first taken for the second."""
-    more: dict[str, Any] = dict.fromkeys(("nll_ci95", "calibration_error", "calibration_error_ci95"))
+    more: dict[str, Any] = dict.fromkeys(("nll_ci95", "calibration_error", "calibration_error_by_chance"))
     more |= {"per_class_accuracy": [0.75, 1.0], "per_class_n": [4, 5], "confusion": [[3, 1], [0, 5]]}
     return TestMeasures(**dict(measures(accuracy)) | more | facts)
 

@@ -42,9 +42,9 @@ def gate_max_accuracy_drop(
 ) -> list[Gate]:
     """One gate per model: did its test accuracy drop by more than `limit` (a fraction) since its baseline?
 
-    It fails if the drop is surely more than the limit: if its one-sided lower bound lies above. The bound allows for
-    other images and for the luck of a retraining (`statistics.retraining`), and for the number of gates (Bonferroni,
-    level 1 - 0.05 / gates), so about one in twenty runs fails whose networks are as good as before.
+    It fails if the drop is surely more than the limit: if its one-sided lower bound lies above. The bound allows
+    for other images and for the luck of a retraining (`statistics.retraining`), and for the number of gates
+    (Bonferroni, level 1 - 0.05 / gates), so about one in twenty runs fails whose networks are as good as before.
     """
     if limit is None:
         return []

@@ -17,9 +17,7 @@ MEASURES: dict[str, Callable[[TrainingResult, ModelResult], Cell]] = {
     "overfitting onset": lambda training, _: onset_cell(training.onset),
     "best epoch": lambda training, _: training.best_epoch,
     "test NLL": lambda training, _: nll(training.test),
-    "calibration error": lambda training, _: points_with_interval(
-        training.test.calibration_error, training.test.calibration_error_ci95
-    ),
+    "calibration error": lambda training, _: calibration(training.test),
     "train accuracy": lambda training, _: share(training.train),
     "gap, train - test": lambda training, _: gap(training.train, training.test),
     "epochs": lambda training, model: epochs(len(training.history.val_nll), model.epochs),
@@ -122,6 +120,13 @@ def points_with_interval(difference: float | None, interval: Interval | None) ->
     if difference is None:
         return None
     return points(difference) + (f" ({span(interval)})" if interval else "")
+
+
+def calibration(test: TestMeasures) -> str | None:
+    """Return the calibration error in points, with what a perfectly calibrated network may show by chance."""
+    if test.calibration_error is None or test.calibration_error_by_chance is None:
+        return None
+    return f"{points(test.calibration_error)} (by chance up to {points(test.calibration_error_by_chance)})"
 
 
 def loss_difference(loss: LossDifference) -> str:

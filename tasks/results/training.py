@@ -42,7 +42,7 @@ class TestMeasures(Measures):
 
     nll_ci95: Interval | None
     calibration_error: float | None
-    calibration_error_ci95: Interval | None
+    calibration_error_by_chance: float | None  # 95 % of perfectly calibrated networks would show less
     per_class_accuracy: list[float | None]
     per_class_n: list[int]
     confusion: list[list[int]]
