@@ -12,9 +12,9 @@ from prefect.cache_policies import NO_CACHE
 from tasks.data.prepare import PreparedData
 from tasks.evaluation.measures import (
     Array,
+    finite,
     measure,
     measure_test,
-    measures_of,
     nll_of_images,
     predicted_labels,
     worst_mistakes,
@@ -24,7 +24,7 @@ from tasks.evaluation.statistics import ALPHA, Right, agreement, difference_inte
 from tasks.files import atomic_write, write_json
 from tasks.layout import Artifacts
 from tasks.results.enums import AccuracyChange
-from tasks.results.training import AfterBestEpoch, Record, TrainingResult
+from tasks.results.training import AfterBestEpoch, Measures, Record, TrainingResult
 from tasks.training.fitted import FittedTraining, read_fitted
 from tasks.training.train import Training
 
@@ -120,7 +120,13 @@ def evaluate_training(
         diverged=fitted.diverged,
         history=history,
         test=measure_test(predictions["final_test"], test_labels),
-        train=measures_of(correct, train_count, float(predictions["final_train_nll"]) / train_count),
+        train=Measures(
+            n=train_count,
+            correct=correct,
+            accuracy=correct / train_count,
+            accuracy_ci95=None,
+            nll=finite(float(predictions["final_train_nll"]) / train_count),
+        ),
         validation=measure(predictions["final_validation"], validation_labels),
         best_epoch=best,
         onset=find_onset(history.val_nll, history.train_nll),

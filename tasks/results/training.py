@@ -28,18 +28,19 @@ class History(Record):
 
 
 class Measures(Record):
-    """Accuracy with its 95 % interval (Wilson) and mean NLL of `n` images."""
+    """Accuracy with its 95 % interval (Wilson; none on train, which is no sample) and mean NLL of `n` images."""
 
     n: int
     correct: int
     accuracy: float
-    accuracy_ci95: Interval
+    accuracy_ci95: Interval | None
     nll: float | None
 
 
 class TestMeasures(Measures):
     """What is measured on test images; classes by index, `confusion[truth][prediction]` counts images."""
 
+    accuracy_ci95: Interval
     nll_ci95: Interval | None
     calibration_error: float | None
     calibration_error_by_chance: float | None  # 95 % of perfectly calibrated networks would show less
