@@ -16,7 +16,8 @@ from tasks.command_line import RUN_FAILED, run_command
 from tasks.errors import UserError, explain
 from tasks.files import TEMPORARY_PREFIX, TEMPORARY_SUFFIX, lock
 from tasks.kept import Ended, Kept, in_history, kept_in, not_ours, older_runs
-from tasks.layout import ARTIFACTS, Artifacts, named
+from tasks.layout import Artifacts, named
+from tasks.printable import in_one_line
 from tasks.wording import counted
 
 GOING = f"{TEMPORARY_PREFIX}going{TEMPORARY_SUFFIX}"  # a folder for what is being removed
@@ -68,7 +69,7 @@ def print_list(artifacts: Artifacts, everything: list[Kept]) -> None:
     print(f"  {'network':<16} {'seed':>4}  {'key':<12} {'MB':>7} {'age':>8}  {'state':<8}  referred to by")
     deployments = {run.folder: run.deployment or "by hand" for run in Ended.all_of(artifacts)}
     for kept in everything:
-        print(in_one_line(line(kept, deployments))
+        print(in_one_line(line(kept, deployments)))
 
 
 def older_than_kept(artifacts: Artifacts, keep: int | None) -> list[Path]:
@@ -107,7 +108,7 @@ def keep_house(
             for path in sorted(sizes, key=lambda path: path.parent != artifacts.runs):
                 remove(path)  # runs first: none is ever without what it refers to
     for path in left:
-        print(f"Left, not made by this program: {path.relative_to(artifacts.root)}")
+        print(in_one_line(f"Left, not made by this program: {path.relative_to(artifacts.root)}"))
     done = "Removed" if acting else "--prune removes" if keep is None else f"--keep {keep} removes"
     print(f"{done} {len(sizes)} of {len(everything)} (marked -), {sum(sizes.values()) / 1e6:.1f} MB.")
     if damaged := list(artifacts.damaged.glob("*")):
@@ -116,7 +117,7 @@ def keep_house(
 
 def command(
     *,
-    artifacts_dir: Path = ARTIFACTS,
+    artifacts_dir: Path | None = None,
     prune: bool = False,
     keep: Annotated[int | None, cyclopts.Parameter(validator=cyclopts.validators.Number(gte=1))] = None,
     dry_run: bool = False,
@@ -124,7 +125,7 @@ def command(
     """List runs, trainings and prepared data, and which runs refer to them; mark what no run refers to.
 
     Args:
-        artifacts_dir: the artifacts folder.
+        artifacts_dir: the artifacts folder; by default $MNIST_PIPELINE_ARTIFACTS, or `artifacts` here.
         prune: remove what no run refers to, and runs that were stopped.
         keep: remove older runs first: of each deployment, and of those by hand, all but this many.
         dry_run: remove nothing; mark what would go.

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from tasks.files import TEMPORARY_FILES, lock
 from tasks.layout import Artifacts
 from tasks.ownership import RUN_FILES, TRAINING_FILES, foreign_files, is_run, is_training, read_objects
+from tasks.printable import in_one_line
 
 State = Literal["complete", "partial", "in use", "data", "running", "stopped", "ended", "older"]
 SAFE_HOURS = 1  # prepared data of the last hour may be those of a run that is about to begin
@@ -95,7 +96,8 @@ def referred_to(run: Path) -> Iterator[str]:
         except FileNotFoundError:
             continue  # the run was stopped
         except (OSError, ValueError, RecursionError) as error:
-            print(f"{path} is damaged ({type(error).__name__}); what it alone names counts as unused.")
+            name = in_one_line(str(path))
+            print(f"{name} is damaged ({type(error).__name__}); what it alone names counts as unused.")
 
 
 def references(artifacts: Artifacts, going: Collection[Path]) -> dict[str, list[str]]:

@@ -33,6 +33,13 @@ def probability(value: float | None) -> str:
     return "> 99.99 %" if value > 0.9999 else f"{100 * value:.2f} %"
 
 
+def p_value(p: float | None) -> str | None:
+    """A p-value with two digits that matter."""
+    if p is None:
+        return None
+    return "< 0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
+
+
 def and_list(names: Sequence[str]) -> str:
     """Names as a sentence lists them: "a", "a and b", "a, b and c"."""
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

@@ -44,15 +44,15 @@ def measures(accuracy: float = 0.98, **facts: Any) -> Measures:
 
 def on_test(accuracy: float = 0.98, **facts: Any) -> TestMeasures:
     """Measures on two classes of test images, one image of the first taken for the second."""
-    more: dict[str, Any] = dict.fromkeys(("nll_ci95", "calibration_error", "calibration_error_ci95"))
+    more: dict[str, Any] = dict.fromkeys(("nll_ci95", "calibration_error", "calibration_error_by_chance"))
     more |= {"per_class_accuracy": [0.75, 1.0], "per_class_n": [4, 5], "confusion": [[3, 1], [0, 5]]}
     return TestMeasures(**dict(measures(accuracy)) | more | facts)
 
 
 def after_best(change: AccuracyChange = AccuracyChange.NOT_MEASURABLE, **facts: Any) -> AfterBestEpoch:
-    """What happened after the best epoch on 6,000 validation images."""
-    counts = {"n": 6_000, "best_only": 44, "final_only": 57}
-    sizes = {"difference": 0.0022, "difference_ci95": (-0.0011, 0.0055), "p_value": 0.2}
+    """What happened after the best epoch on 10,000 test images."""
+    counts = {"n": 10_000, "best_only": 44, "final_only": 57}
+    sizes = {"difference": 0.0013, "difference_ci95": (-0.0007, 0.0033), "p_value": 0.2, "p_adjusted": 0.4}
     return AfterBestEpoch(**{"change": change} | counts | sizes | facts)
 
 
@@ -95,7 +95,10 @@ def network(*trainings: TrainingResult | FailedTraining, **facts: Any) -> ModelR
     finished = [each for each in trainings if isinstance(each, TrainingResult)]
     given = {"epochs": 20, "learning_rate": 0.001, "learning_rate_schedule": "constant"}
     given |= {"parameter_count": 1_000, "summary": None, "trainings": list(trainings)}
-    return ModelResult(**given | {"aggregate": aggregate_over_seeds(finished, 20)} | facts)
+    accuracies = [each.test.accuracy for each in finished] or [0.0]
+    mean = sum(accuracies) / len(accuracies)
+    aggregate = aggregate_over_seeds(finished, 20, (mean - 0.002, mean + 0.002), None)
+    return ModelResult(**given | {"aggregate": aggregate} | facts)
 
 
 FAILED = network(FailedTraining(seed=0, error="killed"), parameter_count=None)
@@ -119,9 +122,12 @@ def pair(first: str, second: str, verdict: Verdict, difference: float = 0.01, **
         "differences": [difference],
         "difference": difference,
         "interval": (difference - 0.01, difference + 0.01),
-        "level": 0.95,
         "pairs": 1,
+        "p_value": 0.01,
+        "p_adjusted": 0.02,
         "verdict": verdict,
+        "loss": None,
+        "onset_p": 1.0,
     }
     return Pair(**given | facts)
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +149,7 @@ def make_training(
     with np.load(prepared.path) as data:
         predictions = {
             f"{weights}_{split}": make_log_probabilities(data[f"y_{split}"], accuracy, generator)
-            for weights, split in (("final", "validation"), ("final", "test"), ("best", "validation"))
+            for weights, split in product(("final", "best"), ("validation", "test"))
         }
     count = prepared.counts["train"]
     predictions["final_train_nll"] = np.float64(count * history["train_nll"][-1])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.wording import and_list, counted, percent, points, shortened, span
+from tasks.wording import and_list, counted, p_value, percent, points, shortened, span
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,11 @@ def test_lists_of_names(names: list[str], words: str) -> None:
 def test_counted_nouns() -> None:
     """One seed, two seeds, thousands marked."""
     assert [counted(n, "seed") for n in (1, 2, 1_000)] == ["1 seed", "2 seeds", "1,000 seeds"]
+
+
+def test_p_values() -> None:
+    """Two digits that matter, and no false precision below 0.0001."""
+    assert [p_value(p) for p in (None, 0.00001, 0.0123, 0.5)] == [None, "< 0.0001", "0.012", "0.50"]
 
 
 def test_shortened() -> None:

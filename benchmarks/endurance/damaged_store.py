@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 from benchmarks.endurance.stage import quiet
 from tasks import files
-from tasks.comparison.previous import read_right
+from tasks.comparison.previous import read_answers
 from tasks.data.download import download
 from tasks.data.prepare import prepare
 from tasks.housekeeping import referred_to
@@ -95,7 +95,7 @@ class Store:
         elif path.suffix == ".npz":
             model, seed = path.stem.rsplit("-", 1)
             (training,) = read_results(folder.parent).models[model].finished
-            read_right(folder.parent, model, int(seed), training.answers_sha256)
+            read_answers(folder.parent, model, int(seed), training.answers_sha256)
         else:
             set(referred_to(folder.parent))
 

@@ -1,124 +1,150 @@
-"""Are two networks of a run really different?
+"""Are two networks of a run really different, in accuracy, in loss (NLL), and in when they overfit?
 
-What the verdict is about depends on the number of seeds that both models were trained with:
+What the answer is about depends on the number of seeds that both were trained with:
 
-- one: about *these trainings*. The data are b and c; the test is McNemar's.
-- two: no verdict. Two numbers do not show how much seeds scatter.
-- three or more: about *the networks*, on this test set. The data are the differences in accuracy seed by
-  seed; an interval from Student's t, no p-value. Other test images would be another source of scatter.
+- one: about *these trainings* on other images. The accuracies are judged by McNemar's exact test, the losses by
+  their differences image by image.
+- two or more: about *the networks*, on other images and in other trainings (`statistics.estimate`).
 
-Each verdict allows for the number of pairs looked at (Holm 1979: the chance that any two equal models are
-told apart stays below 5 %). With one seed Holm adjusts the p-value, and the interval is that of this pair taken
-alone, as textbooks give it: it may leave zero out and the verdict be "tied" still.
-With several seeds no p-value is shown, so Holm widens the interval: see `holm_levels`.
+Every interval is the pair's own, at 95 %. Verdicts allow for the number of pairs looked at (Holm 1979: the chance
+that any two equal networks are told apart stays below 5 %), so a pair may be tied whose
+interval leaves zero out.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tasks.comparison.onset_order import onset_order_p
 from tasks.evaluation.statistics import (
     ALPHA,
+    Estimate,
     RightBySeed,
+    Values,
     agreement,
     difference_interval,
-    excludes_zero,
+    estimate,
     holm,
-    holm_levels,
     mcnemar_p,
-    paired_t_interval,
-    paired_t_p,
 )
 from tasks.results.enums import Verdict
-from tasks.results.run import Pair
+from tasks.results.run import LossDifference, Pair
+from tasks.results.training import Interval, Onset
 
-SEEDS_FOR_A_VERDICT = 3
+Losses = Mapping[int, Values]  # by seed: the loss of each test image, shape (n,)
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class _Shared:
-    """Two models over the seeds that both have: which test images each recognised, shape (seeds, n)."""
+    """Two models over the seeds that both have: which test images each recognised, and its losses, (seeds, n)."""
 
     models: tuple[str, str]
     seeds: list[int]
-    first: NDArray[np.bool_]
-    second: NDArray[np.bool_]
-
-    @property
-    def one_image(self) -> float:
-        """The smallest step of an accuracy."""
-        return 1 / int(self.first.shape[1])
-
-    @property
-    def images(self) -> list[int]:
-        """How many more images the first recognises, seed by seed."""
-        return [int(more) for more in self.first.sum(axis=1) - self.second.sum(axis=1)]
-
-    @property
-    def differences(self) -> list[float]:
-        return [more * self.one_image for more in self.images]
+    right: tuple[Values, Values]
+    losses: tuple[Values, Values] | None  # None if not all are finite
+    onset_p: float
 
     @property
     def counts(self) -> tuple[int, int, int, int]:
         """`agreement` of the first seed."""
-        return agreement(self.first[0], self.second[0])
+        return agreement(self.right[0][0], self.right[1][0])
 
     @property
-    def p_value(self) -> float | None:
-        """Of "no difference"; None where the seeds are too few for a verdict."""
+    def p_value(self) -> float:
+        """Of "equally accurate"."""
+        return mcnemar_p(*self.counts[1:3]) if len(self.seeds) == 1 else estimate(*self.right).p_value()
+
+    @property
+    def interval(self) -> Interval:
         if len(self.seeds) == 1:
-            return mcnemar_p(*self.counts[1:3])
-        enough = len(self.seeds) >= SEEDS_FOR_A_VERDICT
-        return paired_t_p(self.differences, self.one_image) if enough else None
+            return difference_interval(*self.counts[1:3], sum(self.counts))
+        return estimate(*self.right).interval(-1.0, 1.0)
+
+    @property
+    def loss(self) -> Estimate | None:
+        return self.losses and estimate(*self.losses)
 
 
-def compare_models(right: Mapping[str, RightBySeed]) -> list[Pair]:
+def compare_models(
+    right: Mapping[str, RightBySeed],
+    losses: Mapping[str, Losses] = NOTHING,
+    onsets: Mapping[str, Mapping[int, Onset]] = NOTHING,
+) -> list[Pair]:
     """Compare every pair of models that share a seed.
 
-    `right[model][seed]` tells for each test image whether that training recognised it; all have equal length.
+    `right[model][seed]` tells for each test image whether that training recognised it, `losses` its loss; all have
+    equal length.
     """
     shared = [
-        _Shared(
-            models,
-            seeds,
-            *(np.array([right[model][seed] for seed in seeds], dtype=np.bool_) for model in models),
-        )
+        _shared(models, seeds, right, losses, onsets)
         for models in combinations(right, 2)
         if (seeds := sorted(right[models[0]].keys() & right[models[1]].keys()))
     ]
-    p_values = {pair.models: pair.p_value for pair in shared if pair.p_value is not None}
-    adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
-    levels = dict(zip(p_values, holm_levels(list(p_values.values())), strict=True))
-    return [
-        _pair(pair, adjusted.get(pair.models, 1.0), levels.get(pair.models, 0.0), len(p_values))
-        for pair in shared
-    ]
+    adjusted = holm([pair.p_value for pair in shared])
+    known = {pair.models: loss for pair in shared if (loss := pair.loss)}
+    loss_adjusted = dict(zip(known, holm([loss.p_value() for loss in known.values()]), strict=True))
+    found = []
+    for pair, p_adjusted in zip(shared, adjusted, strict=True):
+        loss = known.get(pair.models)
+        loss_difference = loss and LossDifference(
+            difference=loss.value,
+            interval=loss.interval(),
+            p_value=loss.p_value(),
+            p_adjusted=loss_adjusted[pair.models],
+        )
+        found.append(_pair(pair, p_adjusted, len(shared), loss_difference))
+    return found
 
 
-def _pair(shared: _Shared, p_adjusted: float, level: float, pairs: int) -> Pair:
+def _shared(
+    models: tuple[str, str],
+    seeds: list[int],
+    right: Mapping[str, RightBySeed],
+    losses: Mapping[str, Losses],
+    onsets: Mapping[str, Mapping[int, Onset]],
+) -> _Shared:
+    def both(values: Mapping[str, Mapping[int, Values]]) -> tuple[Values, Values]:
+        first, second = (np.array([values[model][seed] for seed in seeds]) for model in models)
+        return first, second
+
+    loss = both(losses) if losses else None
+    if loss and not all(np.isfinite(side).all() for side in loss):
+        loss = None
+    when = [[onsets[model][seed] for seed in seeds] if onsets else [] for model in models]
+    return _Shared(models, seeds, both(right), loss, onset_order_p(*when))
+
+
+def _pair(shared: _Shared, p_adjusted: float, pairs: int, loss: LossDifference | None) -> Pair:
     """Return what is known of a pair, given what Holm's procedure makes of its p-value among those of `pairs`."""
-    facts: dict[str, Any] = {
-        "models": shared.models,
-        "seeds": shared.seeds,
-        "differences": shared.differences,
-        # From whole images: sums of fractions would leave a residue where the mean is zero.
-        "difference": sum(shared.images) * shared.one_image / len(shared.seeds),
-        "pairs": pairs,
-    }
-    if shared.p_value is None:
-        return Pair(**facts, interval=None, level=None, verdict=Verdict.TOO_FEW_SEEDS)
+    first, second = shared.right
+    images = [int(more) for more in first.sum(axis=1) - second.sum(axis=1, dtype=int)]
+    n = first.shape[1]
+    facts: dict[str, Any] = {}
     if len(shared.seeds) == 1:
-        both, first, second, neither = shared.counts
-        interval = difference_interval(first, second, sum(shared.counts))
-        facts |= {"both_right": both, "only_first": first, "only_second": second, "both_wrong": neither}
-        facts |= {"p_value": shared.p_value, "p_adjusted": p_adjusted}
-        level, significant = 1 - ALPHA, p_adjusted <= ALPHA
-    else:
-        interval = paired_t_interval(shared.differences, level, shared.one_image)
-        significant = excludes_zero(interval)
-    better = Verdict.FIRST_BETTER if facts["difference"] > 0 else Verdict.SECOND_BETTER
-    return Pair(**facts, interval=interval, level=level, verdict=better if significant else Verdict.TIED)
+        both, only_first, only_second, neither = shared.counts
+        facts = {
+            "both_right": both,
+            "only_first": only_first,
+            "only_second": only_second,
+            "both_wrong": neither,
+        }
+    better = Verdict.FIRST_BETTER if sum(images) > 0 else Verdict.SECOND_BETTER
+    return Pair(
+        models=shared.models,
+        seeds=shared.seeds,
+        differences=[more / n for more in images],
+        difference=sum(images) / (n * len(images)),
+        interval=shared.interval,
+        pairs=pairs,
+        p_value=shared.p_value,
+        p_adjusted=p_adjusted,
+        verdict=better if p_adjusted <= ALPHA else Verdict.TIED,
+        loss=loss,
+        onset_p=shared.onset_p,
+        **facts,
+    )

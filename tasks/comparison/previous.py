@@ -1,7 +1,7 @@
 """This run beside an earlier one: what changed, and is a change in accuracy more than chance?
 
-Trainings with the same model and seed answer the same test images in both runs, so they are matched pairs and
-McNemar's test applies. It speaks of these trainings: other random numbers alone can make one better or worse.
+Trainings with the same model and seed answer the same test images in both runs, so they are matched pairs. Other
+random numbers alone make one better or worse, by more than McNemar's test allows: see `statistics.retraining`.
 """
 
 import logging
@@ -16,12 +16,13 @@ from tasks.data.arrays import UnreadableError, reading, stored_arrays
 from tasks.errors import UserError
 from tasks.evaluation.statistics import (
     ALPHA,
+    Estimate,
     Right,
     RightBySeed,
+    Values,
     agreement,
-    difference_interval,
     holm,
-    mcnemar_p,
+    retraining,
 )
 from tasks.files import sha256_of
 from tasks.layout import Artifacts
@@ -110,7 +111,7 @@ def with_answers(run_folder: Path, results: Results) -> Earlier:
     for name, model in results.models.items():
         for training in model.finished:
             try:
-                right = read_right(run_folder, name, training.seed, training.answers_sha256)
+                right, _ = read_answers(run_folder, name, training.seed, training.answers_sha256)
             except UnreadableError:
                 earlier.unreadable.append(f"{name} with seed {training.seed}")
             else:
@@ -118,8 +119,8 @@ def with_answers(run_folder: Path, results: Results) -> Earlier:
     return earlier
 
 
-def read_right(run_folder: Path, model: str, seed: int, sha256: str | None = None) -> Right:
-    """Return which test images a training of the run recognised, shape (n,), as `evaluate` wrote it.
+def read_answers(run_folder: Path, model: str, seed: int, sha256: str | None = None) -> tuple[Right, Values]:
+    """Return which test images a training of the run recognised, and its losses: (n,), from `evaluate`.
 
     Raises UnreadableError if the file is damaged, or is not the one with this digest: that of another training or
     run is as sound.
@@ -128,7 +129,8 @@ def read_right(run_folder: Path, model: str, seed: int, sha256: str | None = Non
     with reading(str(path)):
         if sha256 is not None and sha256_of(path) != sha256:
             raise UnreadableError(f"{path} does not agree with its digest in {RESULTS}")
-        return np.asarray(stored_arrays(path)["right"], dtype=np.bool_)
+        stored = stored_arrays(path)
+        return np.asarray(stored["right"], dtype=np.bool_), np.asarray(stored["nll"], dtype=np.float64)
 
 
 def compare_with_previous(
@@ -145,12 +147,17 @@ def compare_with_previous(
     """
     before, results = earlier.right, earlier.results
     shared = [
-        (model, seed, agreement(right[model][seed], before[model][seed]))
+        (
+            model,
+            seed,
+            agreement(right[model][seed], before[model][seed]),
+            retraining(right[model][seed][None], before[model][seed][None]),
+        )
         for model in right
         for seed in sorted(right[model].keys() & before.get(model, {}).keys())
         if len(before[model][seed]) == len(right[model][seed])
     ]
-    adjusted = holm([mcnemar_p(gained, lost) for _, _, (_, gained, lost, _) in shared])
+    adjusted = holm([now_minus_before.p_value() for *_, now_minus_before in shared])
     return PreviousRun(
         run=results.provenance.run,
         parameters_changed=[
@@ -159,15 +166,15 @@ def compare_with_previous(
         ],
         versions_changed=list(differences(versions(results.provenance), versions(provenance))),
         trainings=[
-            against_previous(model, seed, counts, p_adjusted)
-            for (model, seed, counts), p_adjusted in zip(shared, adjusted, strict=True)
+            against_previous(model, seed, counts, difference, p_adjusted)
+            for (model, seed, counts, difference), p_adjusted in zip(shared, adjusted, strict=True)
         ],
         unreadable=earlier.unreadable,
     )
 
 
 def against_previous(
-    model: str, seed: int, counts: tuple[int, int, int, int], p_adjusted: float
+    model: str, seed: int, counts: tuple[int, int, int, int], difference: Estimate, p_adjusted: float
 ) -> AgainstPrevious:
     """Compare two trainings; `counts` is the agreement of this run's with the earlier one."""
     both, gained, lost, _ = counts
@@ -184,9 +191,9 @@ def against_previous(
         n=n,
         accuracy_before=(both + lost) / n,
         accuracy_now=(both + gained) / n,
-        difference=(gained - lost) / n,
-        difference_ci95=difference_interval(gained, lost, n),
-        p_value=mcnemar_p(gained, lost),
+        difference=difference.value,
+        difference_ci95=difference.interval(-1.0, 1.0),
+        p_value=difference.p_value(),
         p_adjusted=p_adjusted,
         change=change,
     )

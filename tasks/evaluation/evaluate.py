@@ -12,18 +12,19 @@ from prefect.cache_policies import NO_CACHE
 from tasks.data.prepare import PreparedData
 from tasks.evaluation.measures import (
     Array,
+    finite,
     measure,
     measure_test,
-    measures_of,
+    nll_of_images,
     predicted_labels,
     worst_mistakes,
 )
 from tasks.evaluation.onset import best_epoch, early_stopping, find_onset
-from tasks.evaluation.statistics import ALPHA, agreement, difference_interval, mcnemar_p
+from tasks.evaluation.statistics import ALPHA, Right, agreement, difference_interval, mcnemar_p
 from tasks.files import atomic_write, sha256_of, write_json
 from tasks.layout import Artifacts
 from tasks.results.enums import AccuracyChange
-from tasks.results.training import AfterBestEpoch, Record, TrainingResult
+from tasks.results.training import AfterBestEpoch, Measures, Record, TrainingResult
 from tasks.training.fitted import FittedTraining, read_fitted
 from tasks.training.train import Training
 
@@ -34,7 +35,8 @@ class Evaluation:
 
     model: str
     seed: int
-    # json: an EvaluatedTraining. Beside it an npz: right (n,) bool on test; mistakes (k, 28, 28) uint8
+    # json: an EvaluatedTraining. Beside it an npz: right (n,) bool and nll (n,) float64, in nats, on test;
+    # mistakes (k, 28, 28) uint8
     path: str
 
 
@@ -47,35 +49,41 @@ class EvaluatedTraining(Record):
     training: TrainingResult
 
 
-def after_best_epoch(
-    best: Array, final: Array, labels: Array, best_epoch: int | None, epochs: int
-) -> AfterBestEpoch:
-    """Did training on after the best epoch change the accuracy on validation? Exact McNemar.
+def after_best_epoch(best: Right, final: Right, best_epoch: int | None, epochs: int) -> AfterBestEpoch:
+    """Did training on after the best epoch change the accuracy on test? Exact McNemar, this training alone.
 
-    `best` and `final` are log-probabilities (n, 10) by the weights of the lowest validation NLL and by the last
-    ones. A network's loss may overfit while its accuracy still rises (Guo et al. 2017), so both are judged.
+    `best` and `final` tell which test images, shape (n,), the weights of the lowest validation loss and the last
+    ones recognise. Test, because validation chose the epoch: its images flatter the choice. A network's loss may
+    overfit while its accuracy still rises (Guo et al. 2017), so both are judged.
     """
-    _, best_only, final_only, _ = agreement(
-        predicted_labels(best) == labels, predicted_labels(final) == labels
-    )
+    _, best_only, final_only, _ = agreement(best, final)
     p_value = mcnemar_p(best_only, final_only)
+    change = AccuracyChange.NOT_MEASURABLE
     if best_epoch is None:
         change = AccuracyChange.NO_FINITE_LOSS
     elif best_epoch == epochs:
         change = AccuracyChange.LAST_EPOCH_IS_BEST
-    elif p_value > ALPHA:
-        change = AccuracyChange.NOT_MEASURABLE
-    else:
-        change = AccuracyChange.ROSE if final_only > best_only else AccuracyChange.FELL
-    return AfterBestEpoch(
+    alone = AfterBestEpoch(
         change=change,
-        n=len(labels),
+        n=len(best),
         best_only=best_only,
         final_only=final_only,
-        difference=(final_only - best_only) / len(labels),
-        difference_ci95=difference_interval(final_only, best_only, len(labels)),
+        difference=(final_only - best_only) / len(best),
+        difference_ci95=difference_interval(final_only, best_only, len(best)),
         p_value=p_value,
+        p_adjusted=p_value,
     )
+    return judged(alone, p_value)
+
+
+def judged(after: AfterBestEpoch, p_adjusted: float) -> AfterBestEpoch:
+    """Return the verdict anew, given the p-value adjusted for the trainings that are judged together."""
+    change = after.change
+    if after.trained_on:
+        change = AccuracyChange.NOT_MEASURABLE
+        if p_adjusted <= ALPHA:
+            change = AccuracyChange.ROSE if after.difference > 0 else AccuracyChange.FELL
+    return after.model_copy(update={"p_adjusted": p_adjusted, "change": change})
 
 
 def evaluate_training(
@@ -96,6 +104,9 @@ def evaluate_training(
     history = fitted.history
     best = best_epoch(history.val_nll)
     correct = int(np.nan_to_num(predictions["final_train_correct"]))
+    best_right, final_right = (
+        predicted_labels(predictions[f"{weights}_test"]) == test_labels for weights in ("best", "final")
+    )
     return TrainingResult(
         seed=training.seed,
         origin=training.origin,
@@ -109,18 +120,18 @@ def evaluate_training(
         diverged=fitted.diverged,
         history=history,
         test=measure_test(predictions["final_test"], test_labels),
-        train=measures_of(correct, train_count, float(predictions["final_train_nll"]) / train_count),
+        train=Measures(
+            n=train_count,
+            correct=correct,
+            accuracy=correct / train_count,
+            accuracy_ci95=None,
+            nll=finite(float(predictions["final_train_nll"]) / train_count),
+        ),
         validation=measure(predictions["final_validation"], validation_labels),
         best_epoch=best,
         onset=find_onset(history.val_nll, history.train_nll),
         early_stopping=early_stopping(history.val_nll, history.train_nll),
-        after_best=after_best_epoch(
-            predictions["best_validation"],
-            predictions["final_validation"],
-            validation_labels,
-            best,
-            len(history.val_nll),
-        ),
+        after_best=after_best_epoch(best_right, final_right, best, len(history.val_nll)),
         mistakes=worst_mistakes(predictions["final_test"], test_labels, is_mnist),
     )
 
@@ -146,9 +157,10 @@ def evaluate(training: Training, prepared: PreparedData, run_folder: str) -> Eva
     )
     path = Path(run_folder) / "trainings" / f"{training.model}-{training.seed}.json"
     right = predicted_labels(predictions["final_test"]) == test_labels
+    nll = nll_of_images(predictions["final_test"], test_labels)
     mistakes = np.array([mistake.index for mistake in result.mistakes], dtype=int)
     with atomic_write(path.with_suffix(".npz")) as temporary:
-        np.savez(temporary, right=right, mistakes=test_images[mistakes, :, :, 0])
+        np.savez(temporary, right=right, nll=nll, mistakes=test_images[mistakes, :, :, 0])
     result = result.model_copy(update={"answers_sha256": sha256_of(path.with_suffix(".npz"))})
     evaluated = EvaluatedTraining(
         model=training.model, parameter_count=fitted.parameter_count, summary=fitted.summary, training=result

@@ -1,11 +1,10 @@
 """The cells of the report's tables: numbers with their uncertainty; None where there is none."""
 
-import math
 from collections.abc import Callable, Sequence
 
 from tasks.markdown import Markdown
-from tasks.report.network_words import network_onset_cell, onset_cell
-from tasks.results.run import ModelResult, Results, Spread
+from tasks.report.network_words import accuracy_cell, network_onset_cell, onset_cell, over_seeds
+from tasks.results.run import LossDifference, ModelResult, Results, Spread
 from tasks.results.training import FailedTraining, Interval, Measures, TestMeasures, TrainingResult
 from tasks.wording import percent, percent_with_interval, points, span
 
@@ -17,9 +16,7 @@ MEASURES: dict[str, Callable[[TrainingResult, ModelResult], Cell]] = {
     "overfitting onset": lambda training, _: onset_cell(training.onset),
     "best epoch": lambda training, _: training.best_epoch,
     "test NLL": lambda training, _: nll(training.test),
-    "calibration error": lambda training, _: points_with_interval(
-        training.test.calibration_error, training.test.calibration_error_ci95
-    ),
+    "calibration error": lambda training, _: calibration(training.test),
     "train accuracy": lambda training, _: share(training.train),
     "gap, train - test": lambda training, _: gap(training.train, training.test),
     "epochs": lambda training, model: epochs(len(training.history.val_nll), model.epochs),
@@ -47,7 +44,7 @@ def side_by_side(results: Results) -> list[list[Cell]]:
 
 
 def seeds_together(model: ModelResult) -> dict[str, Cell]:
-    """Return the cells of a network over its seeds, each by its name: mean ± standard deviation, range."""
+    """Return the cells of a network over its seeds, each by its name: mean ± deviation, interval, range."""
     found = model.aggregate
     accuracy, loss = (found.test_accuracy, found.test_nll) if found else (None, None)
     return {
@@ -55,10 +52,12 @@ def seeds_together(model: ModelResult) -> dict[str, Cell]:
         "epochs": model.epochs,
         "seeds with results": f"{len(model.finished)} of {len(model.trainings)}",
         "test accuracy": percent(accuracy.mean) + deviation(accuracy, "{:.2f}", 100) if accuracy else FAILED,
-        "its range (%)": span((accuracy.minimum, accuracy.maximum)) if accuracy else None,
+        "mean, 95 % interval (%)": span(accuracy.interval) if accuracy and accuracy.interval else None,
+        "seeds, range (%)": span((accuracy.minimum, accuracy.maximum)) if accuracy else None,
         "overfitting onset": network_onset_cell(model) if found else None,
         "test NLL": f"{loss.mean:.4f}" + deviation(loss, "{:.4f}") if loss else None,
-        "its range": f"{loss.minimum:.4f} to {loss.maximum:.4f}" if loss else None,
+        "mean, 95 % interval": "{:.4f} to {:.4f}".format(*loss.interval) if loss and loss.interval else None,
+        "seeds, range": f"{loss.minimum:.4f} to {loss.maximum:.4f}" if loss else None,
     }
 
 
@@ -75,11 +74,14 @@ def formatted(value: float | None, form: str) -> str | None:
 
 def share(measures: Measures) -> str:
     """Return an accuracy with its interval, in percent."""
-    return percent_with_interval(measures.accuracy, measures.accuracy_ci95)
+    limits = measures.accuracy_ci95
+    return percent_with_interval(measures.accuracy, limits) if limits else percent(measures.accuracy)
 
 
 def accuracy_on(split: str, model: ModelResult) -> str:
-    """Return a network's accuracy on a split: with its interval, or the mean of its seeds with their range."""
+    """Return a network's accuracy on a split: on test with its interval, else the mean with the seeds' range."""
+    if split == "test":
+        return accuracy_cell(model)
     measures: list[Measures] = [getattr(training, split) for training in model.finished]
     if len(measures) == 1:
         return share(measures[0])
@@ -88,7 +90,10 @@ def accuracy_on(split: str, model: ModelResult) -> str:
 
 
 def loss_on(split: str, model: ModelResult) -> str | None:
-    """Return a network's loss on a split, free of penalties: with its interval, or the mean of its seeds."""
+    """Return a network's loss on a split, free of penalties: on test with its interval, else as `mean_loss`."""
+    mean = over_seeds(model).test_nll
+    if split == "test" and mean and mean.interval:
+        return "{:.4f} ({:.4f} to {:.4f})".format(mean.mean, *mean.interval)
     measures: list[Measures] = [getattr(training, split) for training in model.finished]
     return nll(measures[0]) if len(measures) == 1 else mean_loss([each.nll for each in measures])
 
@@ -117,17 +122,23 @@ def points_with_interval(difference: float | None, interval: Interval | None) ->
     return points(difference) + (f" ({span(interval)})" if interval else "")
 
 
-def gap(train: Measures, test: Measures) -> str:
-    """Return train minus test accuracy in points, with Newcombe's 95 % interval (1998, method 10).
+def calibration(test: TestMeasures) -> str | None:
+    """Return the calibration error in points, with what a perfectly calibrated network may show by chance."""
+    if test.calibration_error is None or test.calibration_error_by_chance is None:
+        return None
+    return f"{points(test.calibration_error)} (by chance up to {points(test.calibration_error_by_chance)})"
 
-    It joins the Wilson intervals of two independent shares: the distances from each share to the end of its
-    interval that matters, squared and added.
-    """
+
+def loss_difference(loss: LossDifference) -> str:
+    """Return a difference of two losses in nats per image, with its interval."""
+    return "{:.4f} ({:.4f} to {:.4f})".format(loss.difference, *loss.interval)
+
+
+def gap(train: Measures, test: TestMeasures) -> str:
+    """Return train minus test accuracy in points; its 95 % interval is that of test, for other test images."""
+    low, high = test.accuracy_ci95
     difference = train.accuracy - test.accuracy
-    (train_low, train_high), (test_low, test_high) = train.accuracy_ci95, test.accuracy_ci95
-    below = math.hypot(train.accuracy - train_low, test_high - test.accuracy)
-    above = math.hypot(train_high - train.accuracy, test.accuracy - test_low)
-    return f"{points(difference)} ({span((difference - below, difference + above))})"
+    return f"{points(difference)} ({span((train.accuracy - high, train.accuracy - low))})"
 
 
 def epochs(trained: int, planned: int) -> str:
@@ -141,13 +152,6 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def p_value(p: float | None) -> str | None:
-    """Return a p-value with two digits that matter."""
-    if p is None:
-        return None
-    return "< 0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
 
 
 def class_accuracies(model: ModelResult) -> list[Cell]:

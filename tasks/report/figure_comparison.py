@@ -80,7 +80,7 @@ def draw_accuracies(axes: Axes, models: Models, labels: list[str]) -> None:
     margin = max(0.08 * (max(ends) - min(ends)), 0.05) if ends else 0.0
     axes.set_xlim(*((min(ends) - margin, max(ends) + margin) if ends else (0, 100)))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
-    note = "mean of seeds, each seed, range" if several_seeds(models) else "bar: 95 % interval"
+    note = "mean and its 95 % interval, each seed" if several_seeds(models) else "bar: 95 % interval"
     tidy_rows(axes, labels, "Test accuracy", f"accuracy (%); {note}")
 
 

@@ -11,7 +11,7 @@ from tasks.evaluation.onset import SHORTEST_CURVE
 from tasks.results.enums import AccuracyChange, OnsetStatus
 from tasks.results.run import Aggregate, ModelResult, OnsetOverSeeds
 from tasks.results.training import Interval, Mistake, Onset, TrainingResult
-from tasks.wording import counted, percent, percent_with_interval, points, probability, span
+from tasks.wording import counted, p_value, percent, percent_with_interval, points, probability, span
 
 STATUS_WORDS = {
     OnsetStatus.OVERFITS: "overfits",
@@ -31,11 +31,10 @@ def over_seeds(model: ModelResult) -> Aggregate:
 
 
 def accuracy_limits(model: ModelResult) -> Interval:
-    """Return the 95 % interval of the test accuracy of one training, or the range over several seeds."""
-    accuracy = over_seeds(model).test_accuracy
-    if accuracy.n == 1:
-        return model.finished[0].test.accuracy_ci95
-    return accuracy.minimum, accuracy.maximum
+    """Return the 95 % interval of the test accuracy, of several seeds that of their mean."""
+    limits = over_seeds(model).test_accuracy.interval
+    assert limits is not None
+    return limits
 
 
 def accuracy_cell(model: ModelResult) -> str:
@@ -44,11 +43,12 @@ def accuracy_cell(model: ModelResult) -> str:
 
 
 def accuracy(model: ModelResult) -> str:
-    """Return a network's test accuracy with what belongs to it: interval and images, or seeds and range."""
+    """Return a network's test accuracy with what belongs to it: interval, and images or seeds."""
     found = over_seeds(model).test_accuracy
     if found.n == 1:
         return f"{accuracy_cell(model)} on {model.finished[0].test.n:,} images"
-    return f"{percent(found.mean)} (mean of {found.n} seeds, range {span(accuracy_limits(model))})"
+    limits = span(accuracy_limits(model))
+    return f"{percent(found.mean)} ({limits} on other images and in other trainings; mean of {found.n} seeds)"
 
 
 def onset_cell(onset: Onset) -> str:
@@ -142,12 +142,12 @@ def _judged(status: OnsetStatus, onset: Onset) -> str:
 
 
 def after_best_epoch(training: TrainingResult) -> str:
-    """Return whether the accuracy on validation changed after the epoch of the lowest loss."""
+    """Return whether the accuracy on test changed after the epoch of the lowest validation loss."""
     after = training.after_best
     change = (
         f"after epoch {training.best_epoch} ({points(after.difference)} points, {span(after.difference_ci95)}, on "
-        f"{after.n:,} validation images: {after.best_only:,} right only with the best epoch's weights, "
-        f"{after.final_only:,} only with the last)."
+        f"{after.n:,} test images: {after.best_only:,} right only with the best epoch's weights, "
+        f"{after.final_only:,} only with the last; p by Holm {p_value(after.p_adjusted)})."
     )
     return {
         AccuracyChange.ROSE: f"Accuracy rose {change}",

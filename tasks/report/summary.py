@@ -74,14 +74,12 @@ def most_accurate(results: Results, best: str) -> str:
     groups: dict[str, list[str]] = {
         "better than": [],
         "tied with": [],
-        "too few seeds to tell it from": [],
         "worse on shared seeds than": [],
     }
-    beaten, tied, undecided, ahead = groups.values()
+    beaten, tied, ahead = groups.values()
     for name in results.finished:
         if pair := results.pair(best, name):
-            decided = beaten if pair.better == best else ahead
-            group = decided if pair.better else tied if pair.interval else undecided
+            group = tied if pair.better is None else beaten if pair.better == best else ahead
             group.append(name)
     parts = [f"{words} {and_list(others)}" for words, others in groups.items() if others]
     if parts and len(results.models[best].finished) == 1:

@@ -5,8 +5,7 @@ Plain text, not Markdown. A sentence ends with a full stop, a phrase or the cell
 
 from collections.abc import Sequence
 
-from tasks.comparison.pairs import SEEDS_FOR_A_VERDICT
-from tasks.evaluation.statistics import excludes_zero
+from tasks.evaluation.statistics import ALPHA, excludes_zero
 from tasks.report.cells import duration
 from tasks.report.network_words import accuracy
 from tasks.results.enums import Change, GateName, GateOutcome, GateReason, Origin, Step, Verdict
@@ -24,30 +23,39 @@ TUTORIAL = {"dense epochs": 50, "cnn epochs": 20, "regularized_cnn epochs": 30} 
 def verdict(pair: Pair) -> str:
     """Return which network of a pair is better and by how much, or that the data cannot tell."""
     seeds = len(pair.seeds)
-    minus = " minus ".join(pair.models)
-    if pair.interval is None:
-        each = and_list([points(difference) for difference in pair.differences])
-        return (
-            f"no verdict: {counted(seeds, 'seed')} are too few, {SEEDS_FOR_A_VERDICT} are needed "
-            f"({minus}: {each} points)"
-        )
+    luck = "on other images" if seeds == 1 else f"on other images and in other trainings; {seeds} seeds"
     if pair.better is not None:
         low, high = pair.interval
         limits = span((low, high) if pair.verdict is Verdict.FIRST_BETTER else (-high, -low))
         lead, worse = points(abs(pair.difference)), pair.other(pair.better)
         if seeds == 1:
-            return f"{pair.better} is better than {worse} by {lead} points ({limits}) in these trainings"
-        size = f"{lead} points above {worse} ({limits} over {seeds} seeds)"
-        return f"{pair.better} is the better network, {size}"
-    difference = f"{minus}: {points(pair.difference)} points, {span(pair.interval)}"
-    if seeds > 1:
-        return f"tied: {seeds} seeds cannot tell the networks apart ({difference})"
+            return (
+                f"{pair.better} is better than {worse} by {lead} points ({limits} {luck}) in these trainings"
+            )
+        return f"{pair.better} is the better network, {lead} points above {worse} ({limits} {luck})"
+    whom = "them" if seeds == 1 else "the networks"
+    difference = (
+        f"{' minus '.join(pair.models)}: {points(pair.difference)} points, {span(pair.interval)} {luck}"
+    )
     if excludes_zero(pair.interval):
         return (
-            f"tied: with {pair.pairs} pairs to allow for, the data cannot tell them apart "
-            f"({difference} for this pair taken alone)"
+            f"tied: with {pair.pairs} pairs to allow for, the data cannot tell {whom} apart "
+            f"({difference}, for this pair taken alone)"
         )
-    return f"tied: the data cannot tell them apart ({difference})"
+    return f"tied: the data cannot tell {whom} apart ({difference})"
+
+
+def loss_verdict(pair: Pair) -> str:
+    """Return which network of a pair has the lower test NLL and by how much, or that the data cannot tell."""
+    if pair.loss is None:
+        return "test NLL: a training has none"
+    low, high = pair.loss.interval
+    if pair.loss.p_adjusted > ALPHA:
+        limits = f"{pair.loss.difference:.4f}, {low:.4f} to {high:.4f}"
+        return f"test NLL: the data cannot tell them apart ({' minus '.join(pair.models)}: {limits})"
+    lower = pair.models[pair.loss.difference > 0]
+    near, far = sorted((abs(low), abs(high)))
+    return f"test NLL: {lower} is lower, by {abs(pair.loss.difference):.4f} ({near:.4f} to {far:.4f})"
 
 
 def how_it_ended(results: Results) -> str:
@@ -116,15 +124,16 @@ def gate_in_words(gate: Gate, results: Results) -> str:
         relation = "reaches" if gate.outcome is GateOutcome.HELD else "is below"
         measured = accuracy(results.models[gate.model])
         return f"{gate.model}: test accuracy {measured} {relation} the {percent(gate.limit)} required"
-    if gate.observed is None or gate.interval is None:
+    if gate.observed is None or gate.at_least is None or gate.level is None:
         return f"{gate.model}: no earlier completed run has it with these settings and a seed of this run"
-    words = f"allowed: {points(gate.limit)}"
+    words = f"{points(gate.limit)} allowed"
     if gate.observed > gate.limit:
-        words = f"more than the {points(gate.limit)} allowed"
-        words += ", but not more than chance" if gate.outcome is GateOutcome.HELD else ""
+        surely = gate.outcome is GateOutcome.NOT_HELD
+        words = f"more than the {words}" + ("" if surely else ", but images and retraining may explain it")
     return (
-        f"{gate.model}: accuracy {'fell' if gate.observed > 0 else 'did not fall'} since {gate.since} "
-        f"(drop {points(gate.observed)} points, {span(gate.interval)}, {counted(gate.seeds, 'seed')}), {words}"
+        f"{gate.model}: accuracy {'fell' if gate.observed > 0 else 'did not fall'} since {gate.since} (drop "
+        f"{points(gate.observed)} points, at least {points(gate.at_least)} at {100 * gate.level:.4g} %, "
+        f"{counted(gate.seeds, 'seed')}), {words}"
     )
 
 

@@ -41,7 +41,7 @@ class OnsetStatus(StrEnum):
 
 
 class AccuracyChange(StrEnum):
-    """What happened to the accuracy on validation after the epoch of the lowest loss."""
+    """What happened to the accuracy on test after the epoch of the lowest validation loss."""
 
     ROSE = "rose"
     FELL = "fell"
@@ -56,7 +56,6 @@ class Verdict(StrEnum):
     FIRST_BETTER = "first_better"
     SECOND_BETTER = "second_better"
     TIED = "tied"
-    TOO_FEW_SEEDS = "too_few_seeds"
 
 
 class Change(StrEnum):

@@ -7,17 +7,21 @@ from pydantic import JsonValue
 from tasks.results.enums import Change, GateName, GateOutcome, GateReason, OnsetStatus, Status, Step, Verdict
 from tasks.results.training import Epochs, FailedTraining, Interval, Record, TrainingResult
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Spread(Record):
-    """A number over the `n` seeds that have it; the standard deviation needs two."""
+    """A number over the `n` seeds that have it; the standard deviation needs two.
+
+    The 95 % interval is of the mean: with one seed for other images, with more for other images and trainings.
+    """
 
     n: int
     mean: float
     standard_deviation: float | None
     minimum: float
     maximum: float
+    interval: Interval | None  # None if the NLL of a training is not finite
 
 
 class OnsetOverSeeds(Record):
@@ -70,27 +74,38 @@ class ModelResult(Plan):
         return [training for training in self.finished if not training.diverged]
 
 
+class LossDifference(Record):
+    """Test NLL of the first network minus that of the second; adjusted by Holm over the pairs that have one."""
+
+    difference: float
+    interval: Interval
+    p_value: float
+    p_adjusted: float
+
+
 class Pair(Record):
     """Two networks on the same test images, over the seeds that both were trained with.
 
-    With one seed the verdict is about these trainings (McNemar), with three or more about the networks
-    (Student's t over seeds); Holm's procedure over `pairs` decides. Differences: first minus second.
+    With one seed it is about these trainings on other images (McNemar), with more about the networks, on other
+    images and in other trainings. Intervals are of this pair alone, at 95 %; the verdict goes by p_adjusted
+    (Holm over `pairs`). Differences: first minus second.
     """
 
     models: tuple[str, str]
     seeds: list[int]
     differences: list[float]  # seed by seed
     difference: float
-    interval: Interval | None
-    level: float | None  # of this pair's interval: 0.95, or more where Holm's procedure widens it
+    interval: Interval
     pairs: int  # judged together
-    p_value: float | None = None
-    p_adjusted: float | None = None
+    p_value: float
+    p_adjusted: float
     both_right: int | None = None  # images, with one seed
     only_first: int | None = None
     only_second: int | None = None
     both_wrong: int | None = None
     verdict: Verdict
+    loss: LossDifference | None  # None if a training diverged
+    onset_p: float  # of "both start to overfit at the same time", over seeds, not adjusted
 
     @property
     def better(self) -> str | None:
@@ -112,9 +127,9 @@ class Gate(Record):
     reason: GateReason | None = None  # why it was not judged, or not held without a measurement
     observed: float | None = None  # test accuracy, or its drop
     since: str | None = None  # the run from which the drop is measured
-    interval: Interval | None = None  # of the drop
+    at_least: float | None = None  # one-sided lower bound of the drop, for other images and another training
+    level: float | None = None  # of that bound: 0.95, or more for several gates
     seeds: int = 0  # behind `observed`
-    p_adjusted: float | None = None  # one-sided, of "no drop"; Holm over the networks
 
 
 class Failure(Record):
@@ -205,7 +220,7 @@ class Provenance(Record):
 class Results(Record):
     """A whole run."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     status: Status
     parameters: dict[str, JsonValue]
     provenance: Provenance

@@ -28,21 +28,22 @@ class History(Record):
 
 
 class Measures(Record):
-    """Accuracy with its 95 % interval (Wilson) and mean NLL of `n` images."""
+    """Accuracy with its 95 % interval (Wilson; none on train, which is no sample) and mean NLL of `n` images."""
 
     n: int
     correct: int
     accuracy: float
-    accuracy_ci95: Interval
+    accuracy_ci95: Interval | None
     nll: float | None
 
 
 class TestMeasures(Measures):
     """What is measured on test images; classes by index, `confusion[truth][prediction]` counts images."""
 
+    accuracy_ci95: Interval
     nll_ci95: Interval | None
     calibration_error: float | None
-    calibration_error_ci95: Interval | None
+    calibration_error_by_chance: float | None  # 95 % of perfectly calibrated networks would show less
     per_class_accuracy: list[float | None]
     per_class_n: list[int]
     confusion: list[list[int]]
@@ -72,7 +73,7 @@ class EarlyStopping(Record):
 
 
 class AfterBestEpoch(Record):
-    """Accuracy on validation by the last weights beside that by the weights of the lowest validation loss."""
+    """Accuracy on test by the last weights beside that by the weights of the lowest validation loss."""
 
     change: AccuracyChange
     n: int
@@ -81,6 +82,12 @@ class AfterBestEpoch(Record):
     difference: float  # last minus best
     difference_ci95: Interval
     p_value: float  # exact McNemar
+    p_adjusted: float  # Holm over the trainings of the run that were trained on
+
+    @property
+    def trained_on(self) -> bool:
+        """Whether there are epochs after the best one to judge."""
+        return self.change not in (AccuracyChange.LAST_EPOCH_IS_BEST, AccuracyChange.NO_FINITE_LOSS)
 
 
 class Mistake(Record):

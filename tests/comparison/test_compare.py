@@ -7,6 +7,7 @@ import pytest
 from synthetic import make_run
 
 from tasks.comparison.compare import Limits
+from tasks.evaluation.statistics import holm
 from tasks.results.enums import Change, GateOutcome, Status, Step, Verdict
 from tasks.results.file import RESULTS, read_results
 from tasks.results.run import Failure, Results
@@ -111,6 +112,15 @@ def test_the_previous_run_is_compared(tmp_path: Path) -> None:
     (line,) = results.previous_run.trainings
     assert (results.previous_run.run, line.model, line.change) == ("1-before", "dense", Change.WORSE)
     assert [(gate.model, gate.outcome) for gate in results.gates] == [("dense", GateOutcome.NOT_HELD)]
+
+
+def test_changes_after_the_best_epoch_are_judged_together(tmp_path: Path) -> None:
+    """The p-values of the trainings that were trained on are adjusted by Holm over all of them."""
+    results = results_of(tmp_path, models=("dense", "cnn"), seeds=(0, 1))
+    after = [training.after_best for model in results.models.values() for training in model.finished]
+    after = [each for each in after if each.trained_on]
+    assert [each.p_adjusted for each in after] == holm([each.p_value for each in after])
+    assert len(after) > 1
 
 
 def test_strict_json(tmp_path: Path) -> None:

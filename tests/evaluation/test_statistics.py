@@ -14,12 +14,10 @@ from statsmodels.stats.weightstats import DescrStatsW
 from tasks.evaluation.statistics import (
     agreement,
     difference_interval,
+    estimate,
     excludes_zero,
     holm,
-    holm_levels,
     mcnemar_p,
-    paired_t_interval,
-    paired_t_p,
 )
 
 COUNTS = st.integers(0, 300)
@@ -43,16 +41,16 @@ def test_a_hundred_discordant_images_need_a_gap_of_22() -> None:
     assert mcnemar_p(61, 39) < 0.05 < mcnemar_p(60, 40)
 
 
-@given(COUNTS, COUNTS, st.integers(0, 5_000), st.floats(0.5, 0.999))
+@given(COUNTS, COUNTS, st.integers(0, 5_000))
 def test_the_interval_is_walds_with_half_an_image_more_in_each_cell(
-    only_first: int, only_second: int, agreed: int, level: float
+    only_first: int, only_second: int, agreed: int
 ) -> None:
     """Agresti and Min: mean and error of +1, -1 and 0, each weighted by its count plus the added halves."""
     weighted = DescrStatsW([1, -1, 0], weights=[only_first + 0.5, only_second + 0.5, agreed + 1])
     n = only_first + only_second + agreed
-    reach = stats.norm.ppf((1 + level) / 2) * math.sqrt(weighted.var / (n + 2))
+    reach = stats.norm.ppf(0.975) * math.sqrt(weighted.var / (n + 2))
     expected = (max(-1, weighted.mean - reach), min(1, weighted.mean + reach))
-    assert difference_interval(only_first, only_second, n, level) == pytest.approx(expected)
+    assert difference_interval(only_first, only_second, n) == pytest.approx(expected)
 
 
 @given(COUNTS, COUNTS, st.integers(0, 10_000))
@@ -71,33 +69,32 @@ def test_holm_agrees_with_statsmodels(p_values: list[float]) -> None:
     assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
 
 
-@given(P_VALUES)
-def test_interval_levels_decide_like_holm(p_values: list[float]) -> None:
-    """A p-value is at most 1 - level exactly where its adjusted value is at most 0.05."""
-    for p_value, adjusted, level in zip(p_values, holm(p_values), holm_levels(p_values), strict=True):
-        if abs(adjusted - 0.05) > 1e-9:
-            assert (p_value < 1 - level) == (adjusted < 0.05)
+def test_the_interval_without_images_luck_is_welchs() -> None:
+    """Where the images bring no luck, interval and p-value are those of SciPy's Welch test over seeds."""
+    first, second = np.array([[0.981], [0.984], [0.986]]), np.array([[0.972], [0.979], [0.974]])
+    found = estimate(first.repeat(9, axis=1), second.repeat(9, axis=1))
+    expected = stats.ttest_ind(first[:, 0], second[:, 0], equal_var=False)
+    limits = expected.confidence_interval(0.95)
+    assert found.interval() == pytest.approx((limits.low, limits.high))
+    assert found.p_value() == pytest.approx(expected.pvalue)
 
 
-def test_interval_levels_by_hand() -> None:
-    """Three pairs: the first is held against 0.05 / 3, the second against 0.05 / 2, where it stops."""
-    assert holm_levels([0.2, 0.001, 0.03]) == pytest.approx([0.975, 1 - 0.05 / 3, 0.975])
-
-
-def test_the_t_interval_agrees_with_scipy() -> None:
-    """Interval and p-value are those of SciPy's paired t-test."""
-    first, second = np.array([0.981, 0.984, 0.986]), np.array([0.972, 0.979, 0.974])
-    expected = stats.ttest_rel(first, second)
-    limits = expected.confidence_interval(0.975)
-    assert paired_t_interval(first - second, 0.975, 1e-4) == pytest.approx((limits.low, limits.high))
-    assert paired_t_p(first - second, 1e-4) == pytest.approx(expected.pvalue)
+def test_the_interval_of_one_seed_is_of_the_images_alone() -> None:
+    """One training: the normal interval of the paired differences image by image."""
+    first, second = np.random.default_rng(0).random((2, 1, 50))
+    found = estimate(first, second)
+    error = np.std(first - second, ddof=1) / math.sqrt(50)
+    mean = (first - second).mean()
+    assert found.interval() == pytest.approx((mean - 1.959964 * error, mean + 1.959964 * error))
+    assert found.p_value() == pytest.approx(2 * stats.norm.sf(abs(mean) / error))
 
 
 def test_seeds_that_agree_to_the_image_are_no_certainty() -> None:
-    """Three differences of exactly one image in 10,000 keep a standard deviation of one image."""
-    low, high = paired_t_interval([1e-4] * 3, 0.95, 1e-4)
-    assert high - low == pytest.approx(2 * stats.t.ppf(0.975, 2) * 1e-4 / math.sqrt(3))
-    assert low < 0
+    """Seeds that all recognise the same images keep the luck of one image."""
+    right = np.ones((3, 100), dtype=bool)
+    found = estimate(right, right)
+    assert (found.value, found.p_value()) == (0.0, 1.0)
+    assert found.reach() == pytest.approx(1.959964 / 100)
 
 
 def test_agreement_counts_every_image_once() -> None:

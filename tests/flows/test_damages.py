@@ -16,7 +16,7 @@ from pipeline_runs import LONG_FAULTS, Run, bits_of, few_digits, finished, resul
 from small_datasets import npz
 
 from tasks import files
-from tasks.comparison.previous import read_right
+from tasks.comparison.previous import read_answers
 from tasks.sealed import read_record
 
 RUNS, DAMAGES_AT_ONCE = 10 if LONG_FAULTS else 1, 5
@@ -82,7 +82,7 @@ def means_the_same(path: Path, before: bytes) -> bool:
         if path.parent.name == "trainings":  # a run reads from another's only which images were recognised
             with np.load(io.BytesIO(before)) as stored:
                 return np.array_equal(
-                    read_right(path.parent.parent, *path.stem.rsplit("-", 1)), stored["right"]
+                    read_answers(path.parent.parent, *path.stem.rsplit("-", 1))[0], stored["right"]
                 )
         with np.load(path) as after, np.load(io.BytesIO(before)) as stored:
             return after.files == stored.files and all(

@@ -64,7 +64,7 @@ def test_whether_regularising_stopped_it(plain: Found, regularized: Found, begin
         (EARLY, INCONCLUSIVE, "Yes: "),
         (EARLY, LATE, "Yes: "),
         (LATE, EARLY, "No, later: "),
-        (EARLY, SOON_AFTER, "Both overfit, and which sooner is unclear: "),
+        (EARLY, SOON_AFTER, "Both overfit, and which sooner is not told apart: "),
         (UNSEEN, EARLY, "No: "),
         (SHORT, EARLY, "Not decided: "),
         (EARLY, DIVERGED, "Not decided: "),
@@ -89,6 +89,23 @@ def test_most_seeds_decide_whether_a_network_overfits() -> None:
     assert answered({"cnn": one, "regularized_cnn": network()})[1].startswith("Not decided")
 
 
+@pytest.mark.parametrize(
+    ("p", "beginning"),
+    [
+        (0.008, "Yes: "),
+        (0.1, "Both overfit, and which sooner is not told apart by 3 seeds each (it takes 5 or more): "),
+    ],
+)
+def test_over_seeds_a_test_tells_which_is_sooner(p: float, beginning: str) -> None:
+    """Medians of 6 and 15 are an order only if the permutation test over seeds says so."""
+    models = {
+        name: network(*(training(seed, onset=onset(OVERFITS, epoch)) for seed in range(3)))
+        for name, epoch in (("deep_cnn", 6), ("regularized_cnn", 15))
+    }
+    compared = pair("deep_cnn", "regularized_cnn", Verdict.TIED, onset_p=p)
+    assert answered(models, compared)[3].startswith(beginning)
+
+
 def test_whether_accuracy_rose_names_the_cost_too() -> None:
     """With deep_cnn in the run, the answer adds what dropout and L2 cost the same layers."""
     models = {"cnn": network(), "regularized_cnn": network(), "deep_cnn": network()}
@@ -97,9 +114,9 @@ def test_whether_accuracy_rose_names_the_cost_too() -> None:
         pair("regularized_cnn", "deep_cnn", Verdict.SECOND_BETTER, -0.05),
     )
     assert answered(models, *comparisons)[2] == (
-        "No: cnn is better than regularized_cnn by 4.00 points (3.00 to 5.00) in these trainings; "
+        "No: cnn is better than regularized_cnn by 4.00 points (3.00 to 5.00 on other images) in these trainings; "
         "against the same layers without dropout and L2: "
-        "deep_cnn is better than regularized_cnn by 5.00 points (4.00 to 6.00) in these trainings."
+        "deep_cnn is better than regularized_cnn by 5.00 points (4.00 to 6.00 on other images) in these trainings."
     )
 
 

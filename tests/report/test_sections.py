@@ -59,8 +59,9 @@ def test_several_seeds(tmp_path: Path) -> None:
     assert len(re.findall(r"^\| regularized_cnn \| [012] \|", markdown, flags=re.MULTILINE)) == 3
     assert re.search(r"\n\*The \d+ most confident mistakes of seed 0 on the test images\.\*\n", markdown)
     assert "**Seeds.**" in markdown
-    levels = [f"{100 * (pair.level or 0):.4g} %" for pair in several.comparisons]
-    assert re.findall(r"^\| \w+ \| \w+ \| 3 \| .+? \| ([\d.]+ %) \|", markdown, flags=re.MULTILINE) == levels
+    losses = [f"{pair.loss.difference:.4f}" for pair in several.comparisons if pair.loss]
+    row = r"^\| \w+ \| \w+ \| 3 \| .+? \| .+? \| .+? \| (-?[\d.]+) \("
+    assert re.findall(row, markdown, flags=re.MULTILINE) == losses
 
 
 def test_previous_run() -> None:

@@ -36,14 +36,6 @@ def test_the_first_sentence_ranks_no_tie() -> None:
     )
 
 
-def test_two_seeds_tie_nobody() -> None:
-    """From two seeds there is no verdict, so no network is called tied either."""
-    models = {"dense": seeds_with([0.96, 0.97]), "cnn": seeds_with([0.98, 0.98])}
-    facts = {"seeds": [0, 1], "interval": None, "level": None}
-    results = run(models, pair("dense", "cnn", Verdict.TOO_FEW_SEEDS, **facts))
-    assert summary(results)[0].endswith("; too few seeds to tell it from dense.")
-
-
 def test_the_first_sentence_does_not_turn_a_verdict_round() -> None:
     """The highest mean may belong to the network that lost on the seeds that both have, if others failed."""
     models = {**accurate(dense=0.945), "cnn": seeds_with([0.957] * 3)}

@@ -18,48 +18,56 @@ from tasks.report.words import (
     gate_in_words,
     gates_in_short,
     how_it_ended,
+    loss_verdict,
     unlike_the_tutorial,
     verdict,
 )
 from tasks.results.enums import Change, GateName, GateOutcome, GateReason, Origin, Verdict
-from tasks.results.run import Gate
+from tasks.results.run import Gate, LossDifference
 
 
 def test_verdict_on_these_trainings() -> None:
     """With one seed the better one is named with its lead and the lead's interval, whichever comes first."""
-    words = "cnn is better than dense by 4.00 points (2.76 to 5.22) in these trainings"
+    words = "cnn is better than dense by 4.00 points (2.76 to 5.22 on other images) in these trainings"
     assert verdict(pair("dense", "cnn", Verdict.SECOND_BETTER, -0.04, interval=(-0.0522, -0.0276))) == words
     assert verdict(pair("cnn", "dense", Verdict.FIRST_BETTER, 0.04, interval=(0.0276, 0.0522))) == words
 
 
 def test_verdict_on_the_networks() -> None:
-    """From three seeds on the words are about the networks."""
+    """From two seeds on the words are about the networks, and about both kinds of luck."""
     facts = {"seeds": [0, 1, 2], "interval": (0.037, 0.047)}
     assert verdict(pair("cnn", "dense", Verdict.FIRST_BETTER, 0.042, **facts)) == (
-        "cnn is the better network, 4.20 points above dense (3.70 to 4.70 over 3 seeds)"
+        "cnn is the better network, 4.20 points above dense "
+        "(3.70 to 4.70 on other images and in other trainings; 3 seeds)"
     )
     assert verdict(pair("a", "b", Verdict.TIED, 0.0, seeds=[0, 1, 2])) == (
-        "tied: 3 seeds cannot tell the networks apart (a minus b: 0.00 points, -1.00 to 1.00)"
+        "tied: the data cannot tell the networks apart "
+        "(a minus b: 0.00 points, -1.00 to 1.00 on other images and in other trainings; 3 seeds)"
     )
 
 
 def test_ties() -> None:
     """A tie shows the interval; where that leaves zero out, the number of pairs is the reason."""
     assert verdict(pair("a", "b", Verdict.TIED, -0.005)) == (
-        "tied: the data cannot tell them apart (a minus b: -0.50 points, -1.50 to 0.50)"
+        "tied: the data cannot tell them apart (a minus b: -0.50 points, -1.50 to 0.50 on other images)"
     )
-    assert verdict(pair("a", "b", Verdict.TIED, 0.02, pairs=6)) == (
+    assert verdict(pair("a", "b", Verdict.TIED, 0.02, interval=(0.01, 0.03), pairs=6)) == (
         "tied: with 6 pairs to allow for, the data cannot tell them apart "
-        "(a minus b: 2.00 points, 1.00 to 3.00 for this pair taken alone)"
+        "(a minus b: 2.00 points, 1.00 to 3.00 on other images, for this pair taken alone)"
     )
 
 
-def test_two_seeds_give_no_verdict() -> None:
-    """Both differences are shown, and how many seeds it takes."""
-    facts = {"seeds": [0, 1], "differences": [0.04, 0.06], "interval": None, "level": None}
-    assert verdict(pair("a", "b", Verdict.TOO_FEW_SEEDS, 0.05, **facts)) == (
-        "no verdict: 2 seeds are too few, 3 are needed (a minus b: 4.00 and 6.00 points)"
-    )
+@pytest.mark.parametrize(
+    ("p_adjusted", "words"),
+    [
+        (0.01, "test NLL: b is lower, by 0.0200 (0.0100 to 0.0300)"),
+        (0.06, "test NLL: the data cannot tell them apart (a minus b: 0.0200, 0.0100 to 0.0300)"),
+    ],
+)
+def test_verdict_on_the_loss(p_adjusted: float, words: str) -> None:
+    """The network with the lower loss is named if the adjusted p-value says so."""
+    loss = LossDifference(difference=0.02, interval=(0.01, 0.03), p_value=0.01, p_adjusted=p_adjusted)
+    assert loss_verdict(pair("a", "b", Verdict.TIED, loss=loss)) == words
 
 
 def test_how_it_ended() -> None:
@@ -103,9 +111,9 @@ def test_gates_in_short() -> None:
 
 
 def drop(observed: float, limit: float, outcome: GateOutcome) -> Gate:
-    """A gate on a drop over one seed, with an interval of half a point on either side."""
-    interval = (observed - 0.005, observed + 0.005)
-    facts = {"observed": observed, "limit": limit, "interval": interval, "seeds": 1, "since": "earlier"}
+    """A gate on a drop over one seed, with a bound half a point below."""
+    facts = {"observed": observed, "limit": limit, "at_least": observed - 0.005, "level": 0.95}
+    facts |= {"seeds": 1, "since": "earlier"}
     return gate(GateName.MAX_ACCURACY_DROP, outcome=outcome, **facts)
 
 
@@ -135,22 +143,22 @@ def not_judged(reason: GateReason) -> Gate:
         ),
         (
             drop(0.02, 0.01, GateOutcome.NOT_HELD),
-            "cnn: accuracy fell since earlier (drop 2.00 points, 1.50 to 2.50, 1 seed), "
+            "cnn: accuracy fell since earlier (drop 2.00 points, at least 1.50 at 95 %, 1 seed), "
             "more than the 1.00 allowed",
         ),
         (
             drop(0.003, 0.0, GateOutcome.HELD),
-            "cnn: accuracy fell since earlier (drop 0.30 points, -0.20 to 0.80, 1 seed), "
-            "more than the 0.00 allowed, but not more than chance",
+            "cnn: accuracy fell since earlier (drop 0.30 points, at least -0.20 at 95 %, 1 seed), "
+            "more than the 0.00 allowed, but images and retraining may explain it",
         ),
         (
             drop(0.003, 0.01, GateOutcome.HELD),
-            "cnn: accuracy fell since earlier (drop 0.30 points, -0.20 to 0.80, 1 seed), allowed: 1.00",
+            "cnn: accuracy fell since earlier (drop 0.30 points, at least -0.20 at 95 %, 1 seed), 1.00 allowed",
         ),
         (
             drop(-0.02, 0.01, GateOutcome.HELD),
-            "cnn: accuracy did not fall since earlier (drop -2.00 points, -2.50 to -1.50, 1 seed), "
-            "allowed: 1.00",
+            "cnn: accuracy did not fall since earlier (drop -2.00 points, at least -2.50 at 95 %, 1 seed), "
+            "1.00 allowed",
         ),
         (
             not_judged(GateReason.NO_BASELINE),
