@@ -61,7 +61,7 @@ def test_runs_of_other_versions_are_one_warning(tmp_path: Path, caplog: pytest.L
         assert len(run_history(tmp_path)) == 0
     (message,) = caplog.messages
     assert "3 runs of other versions" in message
-    assert "schema version 1, and this version of the program reads 2" in message
+    assert "schema version 1, and this version of the program reads 3" in message
 
 
 def test_degrading_is_no_onset() -> None:
