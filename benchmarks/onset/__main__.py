@@ -3,7 +3,8 @@
     python -m benchmarks.onset
 
 Reads tests/evaluation/histories/onset_histories.npz (seeds 1, 3, 5, ...) and, if histories.py has made them,
-the trainings in artifacts/onset_histories; simulates curves; prints the measures and writes onset.json beside this file.
+the trainings in artifacts/onset_histories; simulates curves; prints the measures and writes
+onset.json beside this file.
 Truth is fixed without the rule: the minimum of the median-of-3 of the mean curve of the *other* seeds, of the
 trainings in artifacts on other images. Regret: that curve at the best epoch found, above its minimum.
 """

@@ -3,8 +3,8 @@
     python -m benchmarks.onset.overfitguard DATA
 
 DATA is the folder `data` of github.com/asgaardlab/OverfitGuard, which has no licence, so nothing of it is kept
-here. Prints F1 and balanced accuracy of "overfits" on the 40 real and 419 simulated histories, for the onset rule and
-for usual rules. The paper's best method, a time series classifier, is said to have F1 0.91 on the real ones.
+here. Prints F1 and balanced accuracy of "overfits" on the 40 real and 419 simulated histories, for the onset rule
+and for usual rules. The paper's best method, a time series classifier, is said to have F1 0.91 on the real ones.
 """
 
 import json
