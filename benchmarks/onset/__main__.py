@@ -70,10 +70,10 @@ def score(runs: list[Run]) -> dict[str, Any]:
         result["verdicts"] = share(sum(onset.epoch is not None for onset in due), len(due))
     covered = []
     for run, onset in both:
-        if onset.severity_ci95 is not None:
+        if onset.severity_interval is not None:
             last = max(3, -(-len(run.truth) // 10))
             rise = 100 * (run.truth[-last:].mean() / run.truth.min() - 1)
-            covered.append(onset.severity_ci95[0] <= rise <= onset.severity_ci95[1])
+            covered.append(onset.severity_interval[0] <= rise <= onset.severity_interval[1])
     result["rise_covered"] = share(int(sum(covered)), len(covered))
     seen = [(run, onset) for run, onset in both if run.onset and onset.epoch is not None]
     if seen:

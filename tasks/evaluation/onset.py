@@ -85,7 +85,7 @@ def find_onset(
 
 @dataclass(frozen=True)
 class _Rise:
-    """The end of a curve above its lowest point, in the unit of the curve, with its 95 % interval."""
+    """The end of a curve above its lowest point, in the unit of the curve, with its interval, nominally 95 %."""
 
     valley: Valley
     correlation: float
@@ -119,7 +119,7 @@ def _judge(validation: Curve, train: Curve | None, image_losses: ImageLosses | N
         "images": None if losses is None else losses.shape[1],
         "lowest_at": valley.best + 1,
         "severity": _percent(rise.size, valley.lowest),
-        "severity_ci95": _percents((rise.low, rise.high), valley.lowest),
+        "severity_interval": _percents((rise.low, rise.high), valley.lowest),
         "smoothed_from": valley.first + 1,
         "smoothed": np.ldexp(valley.smoothed, -exponent).tolist(),
     }

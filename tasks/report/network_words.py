@@ -64,9 +64,9 @@ def onset_cell(onset: Onset) -> str:
 
 def final_rise(onset: Onset) -> str | None:
     """Return how far a validation loss ends above its lowest point: "65.4 % (60.1 to 70.7 %)"."""
-    if onset.severity is None or onset.severity_ci95 is None:
+    if onset.severity is None or onset.severity_interval is None:
         return None
-    return "{:.1f} % ({:.1f} to {:.1f} %)".format(onset.severity, *onset.severity_ci95)
+    return "{:.1f} % ({:.1f} to {:.1f} %)".format(onset.severity, *onset.severity_interval)
 
 
 def luck(onset: Onset) -> str:

@@ -55,7 +55,7 @@ class Onset(Record):
     epoch: int | None = None
     interval: Epochs | None = None  # first and last epoch at which the onset may be; contains `epoch`
     severity: float | None = None  # percent: the end of the validation loss above its lowest point
-    severity_ci95: Interval | None = None
+    severity_interval: Interval | None = None  # nominally 95 %; what it covers: docs/onset.md
     images: int | None = None  # whose luck the intervals hold, beside that of the epochs; None: epochs alone
     epochs: int  # that were judged: those before the first that is not finite
     lowest_at: int | None = None  # the epoch of the lowest smoothed validation loss

@@ -32,8 +32,8 @@ def test_severity_is_the_end_over_the_lowest_point() -> None:
     """The last three epochs lie 32, 34 and 36 % above the lowest point."""
     onset = find_onset(valley(30, best=12))
     assert onset.severity == pytest.approx(34.0)
-    assert onset.severity_ci95 is not None
-    assert onset.severity_ci95[0] <= onset.severity <= onset.severity_ci95[1]
+    assert onset.severity_interval is not None
+    assert onset.severity_interval[0] <= onset.severity <= onset.severity_interval[1]
 
 
 def test_images_widen_the_intervals() -> None:
@@ -44,9 +44,14 @@ def test_images_widen_the_intervals() -> None:
     alone, both = find_onset(curve), find_onset(curve, None, images)
     assert (alone.images, both.images) == (None, 200)
     assert (both.epoch, both.severity) == (alone.epoch, pytest.approx(alone.severity))
-    assert alone.severity_ci95 is not None
-    assert both.severity_ci95 is not None
-    assert both.severity_ci95[0] < alone.severity_ci95[0] < alone.severity_ci95[1] < both.severity_ci95[1]
+    assert alone.severity_interval is not None
+    assert both.severity_interval is not None
+    assert (
+        both.severity_interval[0]
+        < alone.severity_interval[0]
+        < alone.severity_interval[1]
+        < both.severity_interval[1]
+    )
 
 
 def test_losses_of_other_epochs_are_not_used() -> None:
@@ -85,9 +90,9 @@ def test_absence_is_claimed_only_where_a_rise_is_excluded() -> None:
     flat = [1 + 2 ** (3 - epoch) for epoch in range(40)]
     quiet, loud = find_onset(noisy(flat, 0.01)), find_onset(noisy(flat, 0.1))
     assert (quiet.status, loud.status) == ("rise_excluded", "undecided")
-    assert quiet.severity_ci95 is not None
-    assert loud.severity_ci95 is not None
-    assert quiet.severity_ci95[1] < 5 < loud.severity_ci95[1]
+    assert quiet.severity_interval is not None
+    assert loud.severity_interval is not None
+    assert quiet.severity_interval[1] < 5 < loud.severity_interval[1]
 
 
 def test_a_jump_is_seen() -> None:

@@ -23,8 +23,8 @@ def test_the_tutorials_dense_network() -> None:
     assert (onset.status, onset.epoch) == ("undecided", None)
     assert onset.lowest_at is not None
     assert 20 <= onset.lowest_at <= 26
-    assert onset.severity_ci95 is not None
-    assert onset.severity_ci95[0] < 0 < 20 < onset.severity_ci95[1]
+    assert onset.severity_interval is not None
+    assert onset.severity_interval[0] < 0 < 20 < onset.severity_interval[1]
 
 
 def test_the_tutorials_cnn() -> None:

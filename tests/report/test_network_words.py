@@ -40,7 +40,7 @@ def diverged(before: OnsetStatus, epoch: int | None = None) -> Onset:
     ("found", "sentence"),
     [
         (
-            onset(OnsetStatus.OVERFITS, 8, severity=65.4, severity_ci95=(60.1, 70.7), images=6000),
+            onset(OnsetStatus.OVERFITS, 8, severity=65.4, severity_interval=(60.1, 70.7), images=6000),
             "Overfits: the validation loss rises from epoch 8 on (between 7 and 9). It ends 65.4 % "
             "(60.1 to 70.7 %) above its lowest point; the intervals allow for the noise of the epochs "
             "and the luck of 6,000 images.",
@@ -60,7 +60,7 @@ def diverged(before: OnsetStatus, epoch: int | None = None) -> Onset:
             "The lowest point, epoch 19, is near the end: more epochs may show a rise.",
         ),
         (
-            onset(OnsetStatus.UNDECIDED, lowest_at=14, severity=5.2, severity_ci95=(-1.0, 11.4)),
+            onset(OnsetStatus.UNDECIDED, lowest_at=14, severity=5.2, severity_interval=(-1.0, 11.4)),
             "Undecided: the validation loss of 20 epochs neither shows a rise nor excludes one of more than 5 %. "
             "It ends 5.2 % (-1.0 to 11.4 %) above its lowest point; the intervals allow for the noise "
             "of the epochs alone.",
@@ -114,7 +114,7 @@ def test_more_epochs_are_no_advice_after_a_schedule() -> None:
             " without a rise of more than 5 % in 20 epochs",
         ),
         (
-            onset(OnsetStatus.UNDECIDED, severity=5.2, severity_ci95=(-1.0, 11.4)),
+            onset(OnsetStatus.UNDECIDED, severity=5.2, severity_interval=(-1.0, 11.4)),
             "undecided (rise 5.2 % (-1.0 to 11.4 %))",
             " undecided after 20 epochs",
         ),
