@@ -29,7 +29,7 @@ from tasks.results.training import (
 )
 
 
-def onset(status: OnsetStatus = OnsetStatus.NOT_OBSERVED, epoch: int | None = None, **facts: Any) -> Onset:
+def onset(status: OnsetStatus = OnsetStatus.RISE_EXCLUDED, epoch: int | None = None, **facts: Any) -> Onset:
     """A verdict on 20 epochs; an epoch has an interval of one epoch on either side."""
     interval = None if epoch is None else (epoch - 1, epoch + 1)
     return Onset(**{"status": status, "epoch": epoch, "interval": interval, "epochs": 20} | facts)

@@ -1,139 +1,127 @@
-"""How good is the onset rule? The rule to start from and the present one on single runs: real ones and simulated.
+"""How good is the onset rule, on runs that did not choose it?
 
     python -m benchmarks.onset
 
-Reads tests/evaluation/histories/onset_histories.npz (made by histories.py) and the reference run, prints a table
-and writes benchmarks/onset/onset.json. Seeds 0, 2, 4, ... are for tuning, the others held out (how strictly:
-docs/onset.md).
-Truth is fixed without any rule: the onset of a run is the epoch after the minimum of the median-of-3 of the mean
-curve of the *other* seeds; a setting overfits if its curve rises after that by more than two standard errors,
-the minimum being located on one half of the seeds and the rise measured on the other. About two minutes.
+Reads tests/evaluation/histories/onset_histories.npz (seeds 1, 3, 5, ...) and, if histories.py has made them,
+the trainings in artifacts/onset_histories; simulates curves; prints the measures and writes
+onset.json beside this file.
+Truth is fixed without the rule: the minimum of the median-of-3 of the mean curve of the *other* seeds, of the
+trainings in artifacts on other images. Regret: that curve at the best epoch found, above its minimum.
 """
 
-import math
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy.stats import binomtest
+from statsmodels.nonparametric.smoothers_lowess import lowess
 
 from benchmarks import common
-from benchmarks.onset.runs import Curve, Run, median_of_3, pipeline_runs, real_runs, simulated_runs
-from tasks.evaluation.curves import mann_kendall_z
+from benchmarks.onset.runs import Curve, Run, fresh_runs, simulated_runs, stored_runs
 from tasks.evaluation.onset import find_onset
 from tasks.files import write_json
 
 AFTER = 10  # epochs after the onset from which on a verdict is demanded
 
 
-class Verdict(NamedTuple):
-    status: str
-    epoch: int | None = None
-    interval: tuple[int, int] | None = None
+def log_lowess(curve: Curve) -> int:
+    """Index of the minimum of a lowess of the logarithm against the logarithm of the epoch."""
+    time = np.log(np.arange(1, len(curve) + 1))
+    return int(np.argmin(lowess(np.log(curve), time, frac=0.3, return_sorted=False)))
 
 
-Rule = Callable[[Curve, Curve | None], Verdict]
+PLACES: dict[str, Callable[[Curve], int]] = {
+    "lowest value": lambda curve: int(np.argmin(curve)),
+    "lowess of logarithms": log_lowess,
+}
 
 
-def present_rule(validation: Curve, train: Curve | None) -> Verdict:
-    """The rule of tasks.evaluation.onset."""
-    onset = find_onset(validation.tolist(), None if train is None else train.tolist())
-    return Verdict(onset.status, onset.epoch, onset.interval)
+def share(count: int, n: int) -> dict[str, Any]:
+    """A share with its exact binomial 95 % interval, in percent."""
+    interval = binomtest(count, n).proportion_ci()
+    return {"count": count, "n": n, "percent_ci95": [100 * interval.low, 100 * interval.high]}
 
 
-def start_rule(validation: Curve, train: Curve | None) -> Verdict:
-    """The rule to start from: minimum of the median-of-3, a rise beyond two deviations of the noise, a trend."""
-    smooth, epochs = median_of_3(validation), len(validation)
-    lowest = smooth.min()
-    best = int(np.argmax(smooth <= 1.001 * lowest))
-    steps = np.diff(validation[epochs // 5 :])
-    noise = 1.4826 * float(np.median(np.abs(steps - np.median(steps)))) / math.sqrt(2)
-    rise = np.median(smooth[-max(3, math.ceil(epochs / 10)) :]) - lowest
-    if epochs - 1 - best < 6:
-        return Verdict("inconclusive")
-    if rise <= max(0.02 * lowest, 2 * noise) or mann_kendall_z(validation[best + 1 :]) < 2.33:
-        return Verdict("not_observed")
-    low = np.flatnonzero(smooth <= lowest + noise)
-    return Verdict("overfits", best + 2, (int(low[0]) + 2, min(int(low[-1]) + 2, epochs)))
+def placed(runs: list[Run], bests: list[int]) -> dict[str, float]:
+    """Errors in epochs and regret in percent of these best epochs (indices)."""
+    errors = np.array([abs(best + 2 - (run.onset or 0)) for run, best in zip(runs, bests, strict=True)])
+    regrets = [100 * (run.truth[best] / run.truth.min() - 1) for run, best in zip(runs, bests, strict=True)]
+    names = ("median_error", "error_90", "mean_regret", "regret_90")
+    values = (np.median(errors), np.quantile(errors, 0.9), np.mean(regrets), np.quantile(regrets, 0.9))
+    return dict(zip(names, map(float, values), strict=True))
 
 
-def score(runs: list[Run], rule: Rule) -> dict[str, Any]:
-    """The measures of one rule on runs with and without onset."""
-    verdicts = [(run, rule(run.validation, run.train)) for run in runs]
-    result: dict[str, Any] = {"runs": len(runs)}
-    result["statuses"] = dict(Counter(verdict.status for _, verdict in verdicts))
-    never = [verdict.epoch is not None for run, verdict in verdicts if run.onset is None]
-    if never:
-        interval = binomtest(sum(never), len(never)).proportion_ci()
-        result |= {"never_overfitting": len(never), "false_alarms": sum(never)}
-        result["false_alarms_percent_ci95"] = [100 * interval.low, 100 * interval.high]
-    overfitting = [(run, run.onset, verdict) for run, verdict in verdicts if run.onset is not None]
-    due = [verdict for run, onset, verdict in overfitting if len(run.validation) - onset >= AFTER]
-    if due:
-        seen = sum(verdict.epoch is not None for verdict in due)
-        result |= {"verdicts_due": len(due), "verdict_percent": 100 * seen / len(due)}
+def score(runs: list[Run]) -> dict[str, Any]:
+    """The measures of the rule on runs with and without onset."""
     found = [
-        (onset, verdict.epoch, *verdict.interval, int(np.argmin(run.validation)) + 2)
-        for run, onset, verdict in overfitting
-        if verdict.epoch is not None and verdict.interval is not None
+        find_onset(
+            run.validation.tolist(), None if run.train is None else run.train.tolist(), run.image_losses
+        )
+        for run in runs
     ]
-    if found:
-        truth, epoch, first, last, own_minimum = np.array(found).T
-        errors, own_errors = np.abs(epoch - truth), np.abs(own_minimum - truth)
-        result |= {
-            "onsets": len(found),
-            "bias": float((epoch - truth).mean()),
-            "median_error": float(np.median(errors)),
-            "error_90": float(np.quantile(errors, 0.9)),
-            "own_minimum_median_error": float(np.median(own_errors)),
-            "own_minimum_error_90": float(np.quantile(own_errors, 0.9)),
-            "interval_holds_truth_percent": 100
-            * int(((first <= truth) & (truth <= last)).sum())
-            / len(found),
-            "interval_median_width": float(np.median(last - first + 1)),
-        }
+    result: dict[str, Any] = {"statuses": dict(Counter(onset.status for onset in found))}
+    both = list(zip(runs, found, strict=True))
+    if never := [onset.epoch is not None for run, onset in both if run.onset is None]:
+        result["false_alarms"] = share(sum(never), len(never))
+    due = [onset for run, onset in both if run.onset and len(run.validation) - run.onset >= AFTER]
+    if due:
+        result["verdicts"] = share(sum(onset.epoch is not None for onset in due), len(due))
+    covered = []
+    for run, onset in both:
+        if onset.severity_interval is not None:
+            last = max(3, -(-len(run.truth) // 10))
+            rise = 100 * (run.truth[-last:].mean() / run.truth.min() - 1)
+            covered.append(onset.severity_interval[0] <= rise <= onset.severity_interval[1])
+    result["rise_covered"] = share(int(sum(covered)), len(covered))
+    seen = [(run, onset) for run, onset in both if run.onset and onset.epoch is not None]
+    if seen:
+        inside = [
+            on.interval is not None and on.interval[0] <= (run.onset or 0) <= on.interval[1]
+            for run, on in seen
+        ]
+        widths = [onset.interval[1] - onset.interval[0] + 1 for _, onset in seen if onset.interval]
+        result["onset_covered"] = share(sum(inside), len(inside))
+        result["median_width"] = float(np.median(widths))
+        those = [run for run, _ in seen]
+        result["place"] = placed(those, [onset.epoch - 2 for _, onset in seen if onset.epoch])
+        for name, place in PLACES.items():
+            result[name] = placed(those, [place(run.validation) for run in those])
     return result
 
 
-def epochs_needed(runs: list[Run], rule: Rule) -> dict[str, float]:
-    """Percent of runs with a verdict if they had ended so many epochs after the onset."""
-    shares = {}
-    for after in (6, 8, 10, 12, 15, 20, 25):
-        ends = [(run.validation, run.onset - 1 + after) for run in runs if run.onset is not None]
-        seen = [rule(curve[:end], None).epoch is not None for curve, end in ends if len(curve) >= end]
-        if seen:
-            shares[str(after)] = 100 * sum(seen) / len(seen)
-    return shares
-
-
-def scores(title: str, settings: dict[str, list[Run]], rule: Rule) -> dict[str, Any]:
-    """Return and print the measures of a rule for each setting, and for all together unless they are networks."""
-    rows = {}
-    if "reference" not in title:
-        settings = {**settings, "all": [run for runs in settings.values() for run in runs]}
-    for name, runs in settings.items():
-        rows[name] = score(runs, rule)
-        if "real" in title:
-            rows[name]["verdict_percent_by_epochs_after_onset"] = epochs_needed(runs, rule)
-        numbers = {key: value for key, value in rows[name].items() if isinstance(value, int | float)}
-        print(f"{title} | {name}:", *(f"{key} {value:.4g}" for key, value in numbers.items()), flush=True)
+def scores(title: str, settings: dict[str, list[Run]]) -> dict[str, Any]:
+    """Return the measures for each setting and for all together, and print them."""
+    settings = {**settings, "all": [run for runs in settings.values() for run in runs]}
+    rows = {name: score(runs) for name, runs in settings.items()}
+    for name, row in rows.items():
+        print(f"{title} | {name} | {row}", flush=True)
     return rows
 
 
 def main() -> None:
-    """Score both rules on all runs."""
-    results: dict[str, Any] = {}
-    for name, rule in (("start", start_rule), ("present", present_rule)):
-        results[name] = {
-            half: {
-                "real": scores(f"{name} | {half} | real", real_runs(first), rule),
-                "simulated": scores(f"{name} | {half} | simulated", simulated_runs(first), rule),
-            }
-            for half, first in (("tuning", 0), ("held out", 1))
-        }
-        results[name]["reference run"] = scores(f"{name} | reference run", pipeline_runs(), rule)
+    """Score the rule on all runs."""
+    results: dict[str, Any] = {"stored, odd seeds": scores("stored, odd seeds", stored_runs(1))}
+    if fresh := fresh_runs(with_images=True):
+        results["fresh, with images"] = scores("fresh, with images", fresh)
+        results["fresh, curves alone"] = scores("fresh, curves alone", fresh_runs(with_images=False))
+    simulated = {
+        f"{name}, {epochs} epochs, autocorrelation {correlation}": simulated_runs(
+            name, epochs, correlation, 200
+        )
+        for name in ("plateau", "fall to a plateau")
+        for epochs in (20, 50, 100)
+        for correlation in (0.0, 0.4, 0.7)
+    }
+    for name in ("jump of 4 noises", "steady rise to 30 %", "drop, then a rise to 30 %"):
+        for epochs in (30, 50, 100):
+            simulated[f"{name}, {epochs} epochs"] = simulated_runs(name, epochs, 0.0, 100)
+    for name in ("passing rise, ends at 0 %", "passing rise, ends at 20 %"):
+        simulated[f"{name}, 50 epochs"] = simulated_runs(name, 50, 0.0, 100)
+    results["simulated"] = {name: score(runs) for name, runs in simulated.items()}
+    for name, row in results["simulated"].items():
+        print(f"simulated | {name} | {row}", flush=True)
     write_json(Path(__file__).with_name("onset.json"), results)
 
 

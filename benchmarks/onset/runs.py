@@ -1,29 +1,27 @@
-"""Runs of which it is known without any rule where they start to overfit, if they do: real and simulated."""
+"""Runs of which it is known without the rule where they start to overfit, if they do: real and simulated."""
 
 import math
-from collections import defaultdict
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import PROJECT
-from tasks.files import read_json
 
 Curve = NDArray[np.float64]
 HISTORIES = PROJECT / "tests" / "evaluation" / "histories" / "onset_histories.npz"
-REFERENCE = PROJECT / "artifacts" / "reference" / "results.json"
-SIMULATED = 100  # curves for each kind
-EPOCHS, AUTOCORRELATIONS, NOISES, RISES = (20, 30, 50), (0.0, 0.4, 0.7), (0.01, 0.04), (0.3, 1.0)
+FRESH = PROJECT / "artifacts" / "onset_histories"
 
 
 class Run(NamedTuple):
-    """One training; `onset` is the true one, None in a setting that never overfits."""
+    """One training; `truth` is the curve it would have without noise, `onset` None if that never overfits."""
 
     validation: Curve
     train: Curve | None
+    truth: Curve
     onset: int | None
+    image_losses: NDArray[Any] | None = None  # (epochs, images)
 
 
 def median_of_3(curve: Curve) -> Curve:
@@ -45,53 +43,43 @@ def overfits(curves: Curve) -> bool:
     return sum(scores) / 2 > 2
 
 
-def runs_of(validation: Curve, train: Curve, seeds: Iterable[int]) -> list[Run]:
-    """The runs of these seeds, with their true onset; both curves are (all seeds, epochs)."""
-    rising, runs = overfits(validation), []
+def runs_of(validation: Curve, train: Curve, truth: Curve, images: Any, seeds: Iterable[int]) -> list[Run]:
+    """The runs of these seeds; the truth of each is the mean of the other seeds' `truth`, (all seeds, epochs)."""
+    rising, runs = overfits(truth), []
     for seed in seeds:
-        others = np.delete(validation, seed, axis=0).mean(axis=0)
-        onset = int(np.argmin(median_of_3(others))) + 2 if rising else None
-        runs.append(Run(validation[seed], train[seed], onset))
+        others = median_of_3(np.delete(truth, seed, axis=0).mean(axis=0))
+        onset = int(np.argmin(others)) + 2 if rising else None
+        losses = None if images is None else images[seed]
+        runs.append(Run(validation[seed], train[seed], others, onset, losses))
     return runs
 
 
-def real_runs(first_seed: int) -> dict[str, list[Run]]:
-    """Every second seed of each setting, from `first_seed` on, with its true onset."""
+def stored_runs(first_seed: int) -> dict[str, list[Run]]:
+    """Every second seed of the settings whose curves are kept with the tests, from `first_seed` on."""
     with np.load(HISTORIES) as data:
         curves = {key: data[key].astype(np.float64) for key in data.files}
+    names = [key.removesuffix("_train") for key in curves if key.endswith("_train")]
     return {
-        name: runs_of(validation, curves[f"{name}_train"], range(first_seed, len(validation), 2))
-        for key, validation in curves.items()
-        if (name := key.removesuffix("_validation")) != key
+        name: runs_of(
+            curves[f"{name}_validation"],
+            curves[f"{name}_train"],
+            curves[f"{name}_validation"],
+            None,
+            range(first_seed, len(curves[f"{name}_train"]), 2),
+        )
+        for name in names
     }
 
 
-def pipeline_runs() -> dict[str, list[Run]]:
-    """All seeds of each network of the reference run."""
-    networks = {}
-    for name, model in read_json(REFERENCE)["models"].items():  # a file of an earlier version may stand there
-        histories = [training["history"] for training in model["trainings"]]
-        validation, train = (np.array([h[key] for h in histories]) for key in ("val_nll", "train_nll"))
-        networks[name] = runs_of(validation, train, range(len(validation)))
-    return networks
-
-
-def simulated_runs(first_seed: int) -> dict[str, list[Run]]:
-    """A falling exponential to a floor of 0.1, perhaps a straight rise from 40 % of the epochs on, AR(1) noise."""
-    generator = np.random.default_rng(1000 + first_seed)
-    kinds: dict[str, list[Run]] = defaultdict(list)
-    for epochs, correlation in ((e, c) for e in EPOCHS for c in AUTOCORRELATIONS):
-        time, turn = np.arange(1, epochs + 1), 0.4 * epochs
-        for deviation, rise in ((d, r) for d in NOISES for r in (0.0, *RISES)):
-            for fall in (12, 5):  # the floor is reached sooner, later
-                curve = 0.1 + 0.5 * np.exp(-fall * time / epochs)
-                curve += 0.1 * rise * np.maximum(time - turn, 0) / (epochs - turn)
-                onset = int(np.argmin(curve)) + 2 if rise else None
-                for _ in range(SIMULATED):
-                    noise = autocorrelated(generator, epochs, correlation)
-                    run = Run(curve + 0.1 * deviation * noise, None, onset)
-                    kinds[f"{epochs} epochs, autocorrelation {correlation}"].append(run)
-    return dict(kinds)
+def fresh_runs(with_images: bool) -> dict[str, list[Run]]:
+    """All seeds of the settings of histories.FRESH; the truth is that of images which are not validation."""
+    settings = {}
+    for path in sorted(FRESH.glob("*.npz")):
+        with np.load(path) as data:
+            images = data["image_losses"] if with_images else None
+            validation, train, others = data["validation"], data["train"], data["others"]
+        settings[path.stem] = runs_of(validation, train, others, images, range(len(validation)))
+    return settings
 
 
 def autocorrelated(generator: np.random.Generator, length: int, correlation: float) -> Curve:
@@ -100,3 +88,32 @@ def autocorrelated(generator: np.random.Generator, length: int, correlation: flo
     for index in range(1, length):
         noise[index] = correlation * noise[index - 1] + math.sqrt(1 - correlation**2) * noise[index]
     return noise
+
+
+def shapes(epochs: int) -> dict[str, Curve]:
+    """Curves without noise, lowest at 1; one epoch's noise is to be 0.03."""
+    time = np.arange(1.0, epochs + 1)
+    fall, half = 2 * np.exp(-12 * time / epochs), epochs / 2
+    drop = np.where(time < half, 1.3 + fall + 0.0005 * time, 1 + 0.3 * np.exp(-(time - half)))
+    return {
+        "plateau": np.ones(epochs),
+        "fall to a plateau": 1 + fall,
+        "jump of 4 noises": 1 + fall + 0.12 * (time > 0.6 * epochs),
+        "steady rise to 30 %": 1 + fall + 0.3 * np.maximum(time - 0.4 * epochs, 0) / (0.6 * epochs),
+        "passing rise, ends at 0 %": 1 + fall + np.exp(-(((time - half) / (epochs / 10)) ** 2)),
+        "passing rise, ends at 20 %": 1
+        + fall
+        + np.exp(-(((time - half) / (epochs / 10)) ** 2))
+        + 0.2 * (time > half),
+        "drop, then a rise to 30 %": drop + 0.3 * np.maximum(time - half - 4, 0) / (half - 4),
+    }
+
+
+def simulated_runs(name: str, epochs: int, correlation: float, count: int) -> list[Run]:
+    """So many runs of one of the shapes with AR(1) noise; the random numbers are this benchmark's own."""
+    truth = shapes(epochs)[name]
+    best = int(np.argmin(truth))
+    onset = best + 2 if truth[-1] > 1.02 * truth[best] else None
+    generator = np.random.default_rng([2026, epochs, round(10 * correlation), len(name)])
+    noise = (autocorrelated(generator, epochs, correlation) for _ in range(count))
+    return [Run(truth + 0.03 * each, None, truth, onset) for each in noise]

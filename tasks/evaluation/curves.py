@@ -1,37 +1,182 @@
-"""What can be said of one noisy curve: its noise, its means, its trend (numpy only)."""
+"""What can be said of one noisy curve: its noise, the valley it falls into, and how surely it rises from there."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
 
+Losses = Sequence[float | None]
 Curve = NDArray[np.float64]
 
-WINDOW = 0.25  # the mean at epoch t covers t / 1.25 to 1.25 t: training slows in proportion to its length
+VALLEY = 16.0  # in squared noises of misfit: epochs that are no worse as the lowest one make the valley
+
+
+@dataclass(frozen=True)
+class Valley:
+    """A curve read as a fall and a rise.
+
+    Attributes:
+        curve: without spikes, (epochs,).
+        noise: standard deviation of one epoch's noise.
+        residual_correlation: lag-1 autocorrelation of what the fall and the rise leave over.
+        evidence: share of the best falling curve's misfit that the rise explains, 0 to 1.
+        first: index of the first epoch that may be the lowest one.
+        weights: of the curve's epochs in each value of the smoothed curve, (epochs of the valley, epochs).
+        best: index of the lowest value of the smoothed curve.
+    """
+
+    curve: Curve
+    noise: float
+    residual_correlation: float
+    evidence: float
+    first: int
+    weights: Curve
+    best: int
+
+    @property
+    def smoothed(self) -> Curve:
+        smoothed: Curve = self.weights @ self.curve
+        return smoothed
+
+    @property
+    def weights_of_lowest(self) -> Curve:
+        weights: Curve = self.weights[self.best - self.first]
+        return weights
+
+    @property
+    def lowest(self) -> float:
+        return float(self.weights_of_lowest @ self.curve)
+
+    @property
+    def weights_of_end(self) -> Curve:
+        """Of the mean of the last tenth of the epochs, three at least."""
+        epochs = len(self.curve)
+        last = min(epochs, max(3, math.ceil(epochs / 10)))
+        weights: Curve = np.zeros(epochs)
+        weights[-last:] = 1 / last
+        return weights
+
+
+def valley_of(curve: Curve, most_noise: float = math.inf) -> Valley:
+    """Read a curve without spikes as a fall and a rise, by least squares (isotonic regression).
+
+    An epoch belongs to the valley if a curve that is lowest there fits almost as well as the best. In the valley
+    the smoothed curve is a parabola in the logarithm of the epoch (training slows in proportion to its length); a
+    valley of three epochs or fewer is not smoothed.
+    """
+    epochs = len(curve)
+    misfits = falls_then_rises(curve)
+    nothing = 1e-12 * float(((curve - curve.mean()) ** 2).sum())  # what rounding may leave
+    misfits = np.where(misfits > nothing, misfits, 0.0)
+    turn = int(np.argmin(misfits))
+    falls = isotonic_regression(curve[:turn], increasing=False).x if turn else curve[:0]
+    rises = isotonic_regression(curve[turn:]).x if turn < epochs else curve[:0]
+    fitted = np.concatenate([falls, rises])
+    rest = curve - fitted
+    square = float(rest @ rest)
+    # Meyer and Woodroofe (2000): each level of the fit takes 1.5 degrees of freedom. Bumps make this too large,
+    # bends the other estimate.
+    freedom = max(epochs - 1.5 * len(np.unique(fitted)), epochs / 4)
+    noise = min(most_noise, noise_of(curve), math.sqrt(float(misfits.min()) / freedom))
+    lowest_here = np.maximum(misfits[:-1], misfits[1:])  # an epoch that ends the fall and starts the rise
+    near = np.flatnonzero(lowest_here <= lowest_here.min() + VALLEY * noise**2)
+    first, end = int(near[0]), int(near[-1]) + 1
+    weights = np.zeros((end - first, epochs))
+    weights[:, first:end] = _parabola(first, end)
+    return Valley(
+        curve=curve,
+        noise=noise,
+        residual_correlation=float(rest[1:] @ rest[:-1]) / square if square > nothing else 0.0,
+        evidence=1 - float(misfits.min() / misfits[-1]) if misfits[-1] else 0.0,
+        first=first,
+        weights=weights,
+        best=first + int(np.argmin(weights @ curve)),
+    )
+
+
+def _parabola(first: int, end: int) -> Curve:
+    """The matrix that smooths the values of these epochs (indices); it leaves fewer than four as they are."""
+    if end - first < 4:
+        return np.eye(end - first)
+    time = np.log(np.arange(first + 1, end + 1))
+    basis = np.linalg.qr(np.vander(time - time.mean(), 3)).Q
+    smoother: Curve = basis @ basis.T
+    return smoother
+
+
+def falls_then_rises(curve: Curve) -> Curve:
+    """Return the sum of squares that the best curve leaves which falls over the first s epochs, then rises.
+
+    One value for each s from 0 (rises only) to all epochs (falls only); at s it may jump up or down.
+    """
+    centred = curve - curve.mean()
+    falls, rises = _falls(centred), _falls(centred[::-1])[::-1]
+    misfits: Curve = np.concatenate([[0.0], falls]) + np.concatenate([rises, [0.0]])
+    return misfits
+
+
+def _falls(values: Curve) -> Curve:
+    """The sum of squares that the best falling curve leaves of the first 1, 2, ... values, by pooling."""
+    left = np.empty(len(values))
+    sums: list[float] = []
+    counts: list[int] = []
+    total = explained = 0.0
+    for index, value in enumerate(values.tolist()):
+        total += value * value
+        level, count = value, 1  # the sum of a pool, and how many values are in it
+        while sums and sums[-1] * count <= level * counts[-1]:
+            explained -= sums[-1] ** 2 / counts[-1]
+            level, count = level + sums.pop(), count + counts.pop()
+        sums.append(level)
+        counts.append(count)
+        explained += level * level / count
+        left[index] = total - explained
+    return left
+
+
+def standard_errors(
+    valley: Valley, weights: Curve, correlation: float, image_losses: NDArray[np.floating] | None
+) -> Curve:
+    """Return the standard error of weighted sums of the curve, one for each row of `weights` (k, epochs).
+
+    Two kinds of luck: the epochs' noise, AR(1) with the autocorrelation given, and, if each image's losses are
+    known, (epochs, n), which images were drawn.
+    """
+    time = np.arange(len(valley.curve))
+    together = correlation ** np.abs(time[:, None] - time[None, :])
+    variance = valley.noise**2 * np.einsum("ki,ij,kj->k", weights, together, weights)
+    if image_losses is not None:
+        used = weights.any(axis=0)
+        sums = weights[:, used].astype(np.float32) @ image_losses[used].astype(np.float32)  # (k, n)
+        variance = variance + sums.var(axis=1, dtype=np.float64) / sums.shape[1]
+    return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
+
+
+def as_curve(values: Losses) -> Curve:
+    """As an array; None becomes NaN."""
+    return np.array([math.nan if value is None else float(value) for value in values], dtype=np.float64)
+
+
+def peak_of(curve: Curve) -> int:
+    """Index of the epoch that lies highest above the lowest one before it."""
+    return int(np.argmax(curve - np.minimum.accumulate(curve)))
 
 
 def without_spikes(curve: Curve) -> Curve:
-    """Epochs that stand out above both neighbours by three times the noise become the mean of the two."""
+    """Epochs that stand out above both neighbours by three times the noise become the mean of the two.
+
+    The first has one neighbour only: what it is above that by more than a hundred times the range of all others
+    is cut off, which leaves the fall a fall and keeps rounding small.
+    """
     clean, limit = curve.copy(), 3 * noise_of(curve, lags=1)
     left, middle, right = curve[:-2], curve[1:-1], curve[2:]
     spikes = middle - np.maximum(left, right) > limit
     clean[1:-1][spikes] = left[spikes] / 2 + right[spikes] / 2
+    clean[0] = min(clean[0], clean[1] + 100 * np.ptp(clean[1:]))
     return clean
-
-
-def running_means(curve: Curve) -> tuple[Curve, Curve]:
-    """Means over epochs t / 1.25 to 1.25 t, one neighbour at least, and the number of epochs in each.
-
-    Near the end a mean covers fewer epochs, at the last epoch that one alone.
-    """
-    epochs = len(curve)
-    means, counts = np.empty(epochs), np.empty(epochs)
-    for epoch in range(1, epochs + 1):
-        right = min(max(1, round(WINDOW * epoch)), epochs - epoch)
-        left = min(max(1, round(WINDOW / (1 + WINDOW) * epoch)), right, epoch - 1)
-        means[epoch - 1] = curve[epoch - 1 - left : epoch + right].mean()
-        counts[epoch - 1] = left + 1 + right
-    return means, counts
 
 
 def noise_of(curve: Curve, lags: int = 3) -> float:
@@ -44,49 +189,3 @@ def noise_of(curve: Curve, lags: int = 3) -> float:
     rest = curve[len(curve) // 5 :]
     bends = [rest[: -2 * k] - 2 * rest[k:-k] + rest[2 * k :] for k in range(1, lags + 1)]
     return max(1.4826 * float(np.median(np.abs(bend))) for bend in bends) / math.sqrt(6)
-
-
-def zigzag(curve: Curve) -> float:
-    """How far the curve goes back and forth; after the first fifth of the epochs, one epoch in five goes farther.
-
-    An epoch at which the curve turns counts the smaller of its two steps, any other epoch 0. So slopes do not
-    count: a curve that falls smoothly and then rises has none, however much of it there is.
-    """
-    steps = np.diff(curve[len(curve) // 5 :])
-    before, after = steps[:-1], steps[1:]
-    turns = np.sign(before) * np.sign(after) < 0
-    return float(np.quantile(np.where(turns, np.minimum(np.abs(before), np.abs(after)), 0.0), 0.8))
-
-
-def lowest_of(values: Curve, takes_last: bool) -> int:
-    """Index of the minimum; the first or last of those equal up to rounding."""
-    lowest = values.min()
-    equal = np.flatnonzero(values <= lowest + 1e-9 * abs(lowest))
-    return int(equal[-1] if takes_last else equal[0])
-
-
-def end_level(curve: Curve) -> float:
-    """Median of the last tenth of the epochs, three at least."""
-    return float(np.median(curve[-max(3, math.ceil(len(curve) / 10)) :]))
-
-
-def mann_kendall_z(values: Curve) -> float:
-    """The z of the Mann-Kendall trend test, tie-corrected (Mann 1945, Kendall 1975); 0 if undefined."""
-    n = len(values)
-    score = float(np.triu(np.sign(values[None, :] - values[:, None]), 1).sum())
-    ties = np.unique(values, return_counts=True)[1]
-    variance = (n * (n - 1) * (2 * n + 5) - float((ties * (ties - 1) * (2 * ties + 5)).sum())) / 18
-    return (score - math.copysign(1, score)) / math.sqrt(variance) if score and variance > 0 else 0.0
-
-
-def widening(values: Curve) -> float:
-    """Factor on the standard deviation of a trend test: sqrt((1 + r) / (1 - r)), r the lag-1 autocorrelation.
-
-    After Yue and Wang (2004), with values detrended by a straight line; 1 unless r is significant (5 %).
-    """
-    n = len(values)
-    time = np.arange(n) - (n - 1) / 2
-    rest = values - values.mean()
-    rest = rest - time * (time @ rest) / (time @ time)
-    r = float(rest[1:] @ rest[:-1] / (rest @ rest))
-    return math.sqrt((1 + r) / (1 - r)) if 1.64 / math.sqrt(n) < r < 1 else 1.0

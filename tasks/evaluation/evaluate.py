@@ -10,6 +10,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.data.prepare import PreparedData
+from tasks.evaluation.early_stopping import best_epoch, early_stopping
 from tasks.evaluation.measures import (
     Array,
     finite,
@@ -19,7 +20,7 @@ from tasks.evaluation.measures import (
     predicted_labels,
     worst_mistakes,
 )
-from tasks.evaluation.onset import best_epoch, early_stopping, find_onset
+from tasks.evaluation.onset import find_onset
 from tasks.evaluation.statistics import ALPHA, Right, agreement, difference_interval, mcnemar_p
 from tasks.files import atomic_write, sha256_of, write_json
 from tasks.layout import Artifacts
@@ -129,7 +130,7 @@ def evaluate_training(
         ),
         validation=measure(predictions["final_validation"], validation_labels),
         best_epoch=best,
-        onset=find_onset(history.val_nll, history.train_nll),
+        onset=find_onset(history.val_nll, history.train_nll, predictions["validation_losses"]),
         early_stopping=early_stopping(history.val_nll, history.train_nll),
         after_best=after_best_epoch(best_right, final_right, best, len(history.val_nll)),
         mistakes=worst_mistakes(predictions["final_test"], test_labels, is_mnist),

@@ -1,245 +1,220 @@
-"""Where does a network start to overfit? Loss curves in, an onset with its uncertainty out (numpy only).
+"""Where does a network start to overfit? Loss curves in, an onset with its uncertainty out.
 
 A curve holds one negative log-likelihood (NLL, in nats per image) per epoch, without weight penalty and in
 inference mode, on the validation set and on a fixed sample of the training set. Epochs count from 1.
-How the rule was chosen, what it was tested on and where it fails: docs/onset.md.
+
+The onset is the epoch after the lowest point of the smoothed validation loss, if the loss then rises by more than
+chance and stays above that point to the end. How the rule was chosen, how often it is right and where it
+fails: docs/onset.md.
 """
 
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tasks.evaluation.curves import (
     Curve,
-    end_level,
-    lowest_of,
-    mann_kendall_z,
-    noise_of,
-    running_means,
-    widening,
+    Losses,
+    Valley,
+    as_curve,
+    peak_of,
+    standard_errors,
+    valley_of,
     without_spikes,
-    zigzag,
 )
+from tasks.evaluation.plateaus import autocorrelation, beyond_a_plateau
 from tasks.results.enums import OnsetStatus
 from tasks.results.run import OnsetOverSeeds
-from tasks.results.training import EarlyStopping, Onset
+from tasks.results.training import Onset
 
-Losses = Sequence[float | None]
+ImageLosses = NDArray[np.floating[Any]]  # (epochs, images): each validation image's loss after each epoch
 
 SHORTEST_CURVE = 8  # epochs; fewer say nothing about a trend
-EPOCHS_AFTER_MINIMUM = 6  # so many it takes to tell a rise from noise
-SMALLEST_RISE = 0.02  # of the minimum; a smaller rise does not matter, however sure it is
-CLEAR_RISE = 3.0  # in units of the noise; a higher rise needs no trend test
-TREND_Z = 2.33  # one-sided 1 % point of the normal distribution
-NEAR = 3.0  # in zigzags; the best epoch is sought where the curve comes that near to its minimum
-VALLEY = 1.25  # in standard errors; the interval holds the epochs whose mean is that near to the lowest
+EPOCHS_AFTER_LOWEST = 4  # a rise in fewer may be a spike
+SMALLEST_RISE = 0.02  # of the lowest level; a smaller rise does not matter, however sure it is
+EXCLUDED_RISE = 0.05  # of the lowest level; where a larger one is excluded, the verdict says so
+NORMAL_95 = 1.96  # standard errors, for the interval of the rise
+NEAR = (
+    2.3  # standard errors: the interval of the onset holds the epochs that are that near to the lowest point
+)
 
 
-def find_onset(validation_nll: Losses, train_nll: Losses | None = None) -> Onset:
+def find_onset(
+    validation_nll: Losses, train_nll: Losses | None = None, image_losses: ImageLosses | None = None
+) -> Onset:
     """Judge one training by its losses per epoch.
 
-    Statuses, the first that holds: diverged, too_short, overfits or degrading, recovered, inconclusive,
-    not_observed. `overfits` and `degrading` (the training loss rises too) carry an epoch and an interval,
-    `diverged` does where the epochs before the break overfit.
+    Statuses, the first that holds: diverged, too_short, overfits or degrading, recovered, rise_excluded,
+    undecided.
+    `overfits` and `degrading` (the training loss rises too) carry an epoch and an interval, `diverged` does
+    where the epochs before the break overfit. With `image_losses` (epochs, images), whose mean over images is the
+    validation curve, the intervals hold the luck of the images too.
 
     None, NaN and infinity mark a diverged epoch; a training curve of another length, or without any number, is
-    not used. Never raises on a list of numbers.
+    not used, nor are losses of images for another number of epochs. Never raises on a list of numbers.
     """
-    validation = _as_curve(validation_nll)
-    train = _as_curve(train_nll) if train_nll is not None else None
+    validation = as_curve(validation_nll)
+    train = as_curve(train_nll) if train_nll is not None else None
     finite = np.isfinite(validation)
     if train is not None and len(train) == len(validation) and np.isfinite(train).any():
         finite &= np.isfinite(train)
     else:
         train = None
+    if image_losses is not None and len(image_losses) != len(validation):
+        image_losses = None
     with np.errstate(all="ignore"):  # infinities and NaN answer False to every comparison below
         if finite.all():
-            return _judge(validation, train)
+            return _judge(validation, train, image_losses)
         broken = int(np.argmin(finite))
-        before = _judge(validation[:broken], None if train is None else train[:broken])
+        before = _judge(
+            validation[:broken],
+            None if train is None else train[:broken],
+            None if image_losses is None else image_losses[:broken],
+        )
     change: dict[str, Any] = {"status": OnsetStatus.DIVERGED, "before_divergence": before.status}
     if before.status is OnsetStatus.DEGRADING:  # no onset of overfitting
-        change |= dict.fromkeys(("epoch", "interval", "severity"))
+        change |= dict.fromkeys(("epoch", "interval"))
     return before.model_copy(update=change)
 
 
-def _judge(validation: Curve, train: Curve | None) -> Onset:
+@dataclass(frozen=True)
+class _Rise:
+    """The end of a curve above its lowest point, in the unit of the curve, with its interval, nominally 95 %."""
+
+    valley: Valley
+    correlation: float
+    size: float
+    low: float
+    high: float
+
+    @property
+    def stays(self) -> bool:
+        """Whether the end lies above the lowest point, surely and by more than a trifle, long enough after it."""
+        after = len(self.valley.curve) - 1 - self.valley.best
+        matters = self.size > SMALLEST_RISE * abs(self.valley.lowest)
+        return after >= EPOCHS_AFTER_LOWEST and matters and self.low > 0
+
+
+def _judge(validation: Curve, train: Curve | None, image_losses: ImageLosses | None) -> Onset:
     """Judge a finite curve; the training curve tells overfitting from a training that fails altogether."""
     epochs = len(validation)
     if epochs < SHORTEST_CURVE:
         return Onset(status=OnsetStatus.TOO_SHORT, epochs=epochs)
-    valley = _valley_of(validation)
-    best = valley.best + 1
-    detectable = _percent(_detectable_rise(valley, epochs), valley.lowest)
-    facts: dict[str, Any] = {"epochs": epochs, "lowest_at": best, "smallest_detectable_rise": detectable}
-    if _rises(valley):
-        onset = best + 1 if best > 1 else 1
-        fails = train is not None and _rises(_valley_of(train, valley.best))
+    curve, exponent = _about_one(without_spikes(validation))
+    losses = None if image_losses is None else np.ldexp(image_losses.astype(np.float32), exponent)
+    rise = _rise(curve, losses)
+    seen = beyond_a_plateau(rise.valley.evidence, epochs, rise.correlation)
+    passed = None if seen and rise.stays else _passing_rise(curve)
+    if passed:  # what it leaves over is no noise
+        rise = _rise(curve, losses, like=passed)
+    valley = rise.valley
+    facts: dict[str, Any] = {
+        "epochs": epochs,
+        "images": None if losses is None else losses.shape[1],
+        "lowest_at": valley.best + 1,
+        "severity": _percent(rise.size, valley.lowest),
+        "severity_interval": _percents((rise.low, rise.high), valley.lowest),
+        "smoothed_from": valley.first + 1,
+        "smoothed": np.ldexp(valley.smoothed, -exponent).tolist(),
+    }
+    # After a rise that passed only what has not fallen back to its low is the same rise.
+    risen = seen or (passed is not None and valley.best < len(passed.valley.curve))
+    if rise.stays and risen:
         return Onset(
-            status=OnsetStatus.DEGRADING if fails else OnsetStatus.OVERFITS,
-            epoch=onset,
-            interval=_interval(valley, onset),
-            severity=_percent(end_level(valley.curve) - valley.lowest, valley.lowest),
+            status=OnsetStatus.DEGRADING if _fails(train) else OnsetStatus.OVERFITS,
+            epoch=valley.best + 2,
+            interval=_interval(rise, losses),
             **facts,
         )
-    earlier = _best_before_a_passing_rise(validation[:best])
-    if earlier is not None:
-        return Onset(status=OnsetStatus.RECOVERED, earlier_low=earlier, **facts)
-    too_near_the_end = epochs - best < EPOCHS_AFTER_MINIMUM
-    return Onset(status=OnsetStatus.INCONCLUSIVE if too_near_the_end else OnsetStatus.NOT_OBSERVED, **facts)
+    if passed:
+        return Onset(status=OnsetStatus.RECOVERED, earlier_low=passed.valley.best + 1, **facts)
+    excluded = rise.high <= EXCLUDED_RISE * abs(valley.lowest)
+    return Onset(status=OnsetStatus.RISE_EXCLUDED if excluded else OnsetStatus.UNDECIDED, **facts)
 
 
-class _Valley(NamedTuple):
-    """A curve without spikes, its noise, its running means with their counts, and the index of the best epoch."""
-
-    curve: Curve
-    noise: float
-    means: Curve
-    counts: Curve
-    best: int
-
-    @property
-    def lowest(self) -> float:
-        return float(self.means[self.best])
+def _rise(curve: Curve, image_losses: ImageLosses | None = None, like: _Rise | None = None) -> _Rise:
+    """The final rise, its interval by the noise of the curve, or by that of another one, `like`, if it is less."""
+    valley = valley_of(curve, like.valley.noise if like else math.inf)
+    correlation = like.correlation if like else autocorrelation(valley.residual_correlation, len(curve))
+    weights = valley.weights_of_end - valley.weights_of_lowest
+    size = float(weights @ curve)
+    reach = NORMAL_95 * float(standard_errors(valley, weights[None], correlation, image_losses)[0])
+    return _Rise(valley, correlation, size, size - reach, size + reach)
 
 
-def _valley_of(losses: Curve, best: int | None = None) -> _Valley:
-    """The best epoch, unless given: of those that zigzags cannot tell from the minimum, the one of lowest mean.
-
-    Of equals it is the last, after which the loss rises; but the first if the loss stays there to the end.
-    """
-    curve = without_spikes(losses)
-    noise, (means, counts) = noise_of(curve), running_means(curve)
-    if best is None:
-        near = np.flatnonzero(curve <= curve.min() + NEAR * zigzag(curve))
-        first, end = int(near[0]), int(near[-1]) + 1
-        best = first + lowest_of(means[first:end], takes_last=end < len(curve))
-    return _Valley(curve, noise, means, counts, best)
+def _passing_rise(curve: Curve) -> _Rise | None:
+    """The rise up to the highest epoch above an earlier one, if it is more than chance; the loss fell after it."""
+    peak = peak_of(curve)
+    if not SHORTEST_CURVE <= peak + 1 < len(curve):
+        return None
+    rise = _rise(curve[: peak + 1])
+    seen = beyond_a_plateau(rise.valley.evidence, len(curve), rise.correlation, up_to_peak=True)
+    return rise if seen and rise.stays else None
 
 
-def _rises(valley: _Valley) -> bool:
-    """Does the curve end above its valley by more than a trifle, and by more than noise would make it?
-
-    Yes if it ends three times the noise above, or once and with a trend: the Mann-Kendall test on the epochs
-    after the best, its variance widened if their detrended values are significantly autocorrelated.
-    """
-    after = valley.curve[valley.best + 1 :]
-    rise = end_level(valley.curve) - valley.lowest
-    trifle = max(SMALLEST_RISE * abs(valley.lowest), valley.noise)
-    if len(after) < EPOCHS_AFTER_MINIMUM or not rise > trifle:
+def _fails(train: Curve | None) -> bool:
+    """Whether the training loss rises too, and stays above its lowest point."""
+    if train is None:
         return False
-    return rise > CLEAR_RISE * valley.noise or mann_kendall_z(after) >= TREND_Z * widening(after)
+    rise = _rise(_about_one(without_spikes(train))[0])
+    return rise.stays and beyond_a_plateau(rise.valley.evidence, len(train), rise.correlation)
 
 
-def _interval(valley: _Valley, onset: int) -> tuple[int, int]:
-    """First and last onset after an epoch of lowest loss, or whose mean is not clearly above the lowest mean.
-
-    Clearly: by more than VALLEY standard errors of the difference of the two means.
-    """
-    error = valley.noise * np.sqrt(1 / valley.counts + 1 / valley.counts[valley.best])
-    low = np.flatnonzero(
-        (valley.means <= valley.lowest + VALLEY * error) | (valley.curve <= valley.curve.min())
-    )
-    first = int(low[0]) + 2 if low[0] else 1
-    last = min(int(low[-1]) + 2, len(valley.curve))
-    return min(first, onset), max(last, onset)
-
-
-def _best_before_a_passing_rise(losses: Curve) -> int | None:
-    """The best epoch before a rise that the last of `losses`, a lower minimum, undid; None without such a rise."""
-    if len(losses) <= SHORTEST_CURVE:
-        return None
-    curve = without_spikes(losses)
-    peak = int(np.argmax(curve - np.minimum.accumulate(curve)))
-    if not SHORTEST_CURVE <= peak + 1 < len(losses):
-        return None
-    valley = _valley_of(losses[: peak + 1])
-    return valley.best + 1 if _rises(valley) else None
-
-
-def best_epoch(validation_nll: Losses) -> int | None:
-    """The epoch of the lowest finite value (1-based; the first of equals), None if there is none."""
-    curve = _as_curve(validation_nll)
-    finite = np.isfinite(curve)
-    return int(np.argmin(np.where(finite, curve, np.inf))) + 1 if finite.any() else None
-
-
-def early_stopping(validation_nll: Losses, train_nll: Losses | None) -> EarlyStopping:
-    """The epoch at which usual early-stopping rules would have ended the training, None: not at all.
-
-    keras_patience_5: five epochs in a row without a new minimum. gl_5, pq (quotient above 1, strips of 5) and
-    up_3 (rises at the ends of 3 strips of 5 in a row): Prechelt, "Early stopping - but when?" (1998).
-    """
-    validation = _as_curve(validation_nll)
-    train = _as_curve(train_nll) if train_nll is not None else None
-    strip = 5
-    stops: dict[str, int | None] = dict.fromkeys(EarlyStopping.model_fields)
-    lowest, waited, rises = math.inf, 0, 0
-    with np.errstate(all="ignore"):
-        for epoch, value in enumerate(validation.tolist(), start=1):
-            waited = 0 if value < lowest else waited + 1
-            lowest = min(lowest, value) if value == value else lowest
-            loss_of_generalisation = 100 * (value / lowest - 1) if lowest not in (0.0, math.inf) else 0.0
-            fired = {"keras_patience_5": waited >= 5, "gl_5": loss_of_generalisation > 5}
-            if epoch % strip == 0:
-                if epoch > strip:
-                    rises = rises + 1 if value > validation[epoch - 1 - strip] else 0
-                fired["up_3"] = rises >= 3
-                if train is not None and len(train) >= epoch:
-                    part = train[epoch - strip : epoch]
-                    least = float(part.min())
-                    if least > 0:
-                        fired["pq"] = loss_of_generalisation > 1000 * (
-                            float(part.sum()) / (strip * least) - 1
-                        )
-            for rule, stop in fired.items():
-                if stop and stops[rule] is None:
-                    stops[rule] = epoch
-    return EarlyStopping(**stops)
+def _interval(rise: _Rise, image_losses: ImageLosses | None) -> tuple[int, int]:
+    """First and last onset after an epoch of the valley whose smoothed loss is not clearly above the lowest."""
+    valley = rise.valley
+    above = valley.weights - valley.weights_of_lowest
+    errors = standard_errors(valley, above, rise.correlation, image_losses)
+    rounding = 1e-9 * abs(valley.lowest)
+    near = valley.first + np.flatnonzero(above @ valley.curve <= NEAR * errors + rounding)
+    return min(int(near[0]), valley.best) + 2, min(max(int(near[-1]), valley.best) + 2, len(valley.curve))
 
 
 def onset_over_seeds(onsets: Sequence[Onset], epochs: int) -> OnsetOverSeeds:
-    """Summarise several seeds; a seed without an onset is right-censored at `epochs`, never averaged away.
+    """Summarise several seeds; the median is that of the decided ones, if more than half of these show an onset.
 
-    The median is given where it is identified: when more than half of the seeds show an onset.
+    A seed whose rise is excluded, or passed, has no onset up to `epochs`: right-censored, never averaged away. An
+    undecided one may have an onset at any epoch or none, and a training that fails says nothing of overfitting.
     """
     seen = sorted(onset.epoch for onset in onsets if onset.status.shows_onset and onset.epoch is not None)
-    seeds = len(onsets)
-    ordered = [*map(float, seen), *[math.inf] * (seeds - len(seen))]
-    middle = (ordered[(seeds - 1) // 2] + ordered[seeds // 2]) / 2 if seeds else math.inf
+    statuses = [onset.status for onset in onsets]
+    censored = sum(status.excludes_onset for status in statuses)
+    undecided = sum(status.undecided for status in statuses)
+    middle = median([*seen, *[math.inf] * censored]) if seen else math.inf
     return OnsetOverSeeds(
         observed=len(seen),
-        seeds=seeds,
+        excluded=censored,
+        undecided=undecided,
+        failed=len(onsets) - len(seen) - censored - undecided,
+        seeds=len(onsets),
         epochs=epochs,
         median_epoch=middle if math.isfinite(middle) else None,
         range=(seen[0], seen[-1]) if seen else None,
-        status_counts=dict(sorted(Counter(onset.status for onset in onsets).items())),
+        status_counts=dict(sorted(Counter(statuses).items())),
     )
 
 
-def _as_curve(values: Losses) -> Curve:
-    """As an array, times a power of two: no result depends on it, no sum of squares overflows or vanishes."""
-    curve = np.array([math.nan if value is None else float(value) for value in values], dtype=np.float64)
-    exponents = np.frexp(curve[np.isfinite(curve) & (curve != 0)])[1]
-    if len(exponents):  # the usual loss becomes about 1, unless the largest then would be too large
-        curve = np.ldexp(curve, min(-int(np.median(exponents)), 1000 - int(exponents.max())))
-    return curve
-
-
-def _detectable_rise(valley: _Valley, epochs: int) -> float:
-    """The rise (nats) that would be seen in 19 of 20 runs if it began half-way and went on steadily.
-
-    Normal approximation of the Mann-Kendall test: z = rise sqrt(n) / (2 sqrt(pi) noise) with n epochs of rise,
-    to reach TREND_Z + 1.64; at most what needs no trend test. The end level wavers by about half the noise.
-    """
-    trend = 2 * math.sqrt(math.pi) * (TREND_Z + 1.64) * valley.noise / math.sqrt(epochs / 2)
-    clear = (CLEAR_RISE + 1) * valley.noise
-    return max(SMALLEST_RISE * abs(valley.lowest) + valley.noise, min(trend, clear))
+def _about_one(curve: Curve) -> tuple[Curve, int]:
+    """The curve times a power of two, and its exponent: no sum of squares overflows or vanishes."""
+    exponents = np.frexp(curve[curve != 0])[1]
+    if not len(exponents):
+        return curve, 0
+    # The usual loss becomes about 1, unless the square of the largest would then be too large.
+    exponent = min(-int(np.median(exponents)), 400 - int(exponents.max()))
+    return np.ldexp(curve, exponent), exponent
 
 
 def _percent(part: float, whole: float) -> float | None:
     value = 100 * part / abs(whole) if whole else math.inf
     return value if math.isfinite(value) else None
+
+
+def _percents(parts: tuple[float, float], whole: float) -> tuple[float, float] | None:
+    low, high = (_percent(part, whole) for part in parts)
+    return None if low is None or high is None else (low, high)

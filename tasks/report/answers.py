@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
-from tasks.report.network_words import accuracy, accuracy_limits, onset_phrase, over_seeds
+from tasks.report.network_words import EXCLUDED, accuracy, accuracy_limits, onset_phrase, over_seeds
 from tasks.report.words import verdict
-from tasks.results.enums import OnsetStatus
 from tasks.results.run import ModelResult, Results
 from tasks.wording import and_list
 
 TARGET_ACCURACY = 0.99  # the tutorial's challenge to its readers
 ORDER_ALPHA = 0.05 / 2  # the tutorial asks for the order of two onsets: Bonferroni
 SEEDS_FOR_AN_ORDER = 5  # of each network, for a permutation test at that level: 2 / 252; four give 2 / 70
-NOT_OVERFITTING = (OnsetStatus.NOT_OBSERVED, OnsetStatus.RECOVERED)
 
 
 def answers(results: Results) -> list[tuple[str, str]]:
@@ -51,9 +49,8 @@ def _did_regularising_stop_it(results: Results) -> str:
 def effect_of_regularising(results: Results) -> str:
     """Return in a few words whether regularized_cnn lacks the overfitting that cnn shows."""
     return {
-        "first does not": "There was none to stop",
-        "only the first": "Yes, as far as the epochs trained can show",
-        "so far the first": "At least it was put off beyond the epochs trained",
+        "first does not": f"cnn shows no rise of more than {EXCLUDED} that it could stop",
+        "only the first": "Yes, within the epochs trained",
         "undecided": "Not decided",
         "first sooner": "No, it only came later",
         "first later": "No",
@@ -75,9 +72,8 @@ def _did_accuracy_rise(results: Results) -> str:
 
 def _would_it_overfit_sooner(results: Results) -> str:
     answer = {
-        "first does not": "No",
+        "first does not": "Not within the epochs trained",
         "only the first": "Yes",
-        "so far the first": "Yes",
         "undecided": "Not decided",
         "first sooner": "Yes",
         "first later": "No, later",
@@ -129,8 +125,8 @@ def seeds_for_an_order(results: Results, name: str) -> str:
 def who_overfits(results: Results, *names: str) -> str:
     """Return which of two networks overfits, or which sooner: one of the keys that the answers above have.
 
-    "so far the first": the second still improves. "both": with one seed the intervals overlap, with several the
-    permutation test over seeds does not tell the onsets apart.
+    "both": both do; with one seed the intervals overlap, with several the permutation test over seeds does not
+    tell the onsets apart.
     """
     first, second = (results.models[name] for name in names)
     one, other = _overfits(first), _overfits(second)
@@ -138,8 +134,6 @@ def who_overfits(results: Results, *names: str) -> str:
         return "first does not"
     if one and other is False:
         return "only the first"
-    if one and _still_improving(second):
-        return "so far the first"
     if one is None or other is None:
         return "undecided"
     if len(first.finished) == len(second.finished) == 1:
@@ -153,19 +147,11 @@ def who_overfits(results: Results, *names: str) -> str:
 
 
 def _overfits(model: ModelResult) -> bool | None:
-    """Whether most of a network's seeds overfit; None if most neither show an onset nor exclude a clear one."""
+    """Whether most of a network's seeds overfit; False if most exclude a rise that matters; None: undecided."""
     onset = over_seeds(model).onset
     if 2 * onset.observed > onset.seeds:
         return True
-    excluded = sum(count for status, count in onset.status_counts.items() if status in NOT_OVERFITTING)
-    return False if 2 * excluded > onset.seeds else None
-
-
-def _still_improving(model: ModelResult) -> bool:
-    """Whether no seed shows an onset and some reached their lowest loss only at the end."""
-    statuses = over_seeds(model).onset.status_counts.keys()
-    inconclusive = OnsetStatus.INCONCLUSIVE
-    return inconclusive in statuses and statuses <= {inconclusive, *NOT_OVERFITTING}
+    return False if 2 * onset.excluded > onset.seeds else None
 
 
 def onset_interval(model: ModelResult) -> tuple[int, int]:

@@ -51,6 +51,7 @@ def draw_curves(name: str, model: ModelResult) -> Figure:
         shade_gap(upper, train, validation)
         shade_gap(lower, train_accuracy, validation_accuracy)
         draw_curve(lower, running_accuracy, MUTED, ":", band=False)
+        smoothed = draw_smoothed(upper, model.finished)
         best_epochs = mark_best_epochs(upper, model.finished)
         best_epochs.set_label("best epoch")
         epoch_axis(upper, first, epochs)
@@ -63,6 +64,7 @@ def draw_curves(name: str, model: ModelResult) -> Figure:
         Line2D([], [], color=MUTED, linestyle=":", linewidth=1.4, label="train, dropout on"),
         Patch(facecolor=GAP, alpha=0.18, label="gap"),
         best_epochs,
+        *smoothed,
     ]
     figure.legend(handles=entries, loc="outside lower left", ncols=4, fontsize=SMALL, frameon=False)
     return figure
@@ -72,6 +74,21 @@ def shade_gap(axes: Axes, train: Curve, validation: Curve) -> None:
     """Shade what lies between train and validation."""
     epochs = np.arange(1, len(train.median) + 1)
     axes.fill_between(epochs, train.median, validation.median, color=GAP, alpha=0.18, linewidth=0)
+
+
+def draw_smoothed(axes: Axes, trainings: Sequence[TrainingResult]) -> list[Line2D]:
+    """Draw each training's smoothed validation loss in its valley, from whose lowest point the onset follows.
+
+    Return a line for the legend, if any was drawn.
+    """
+    lines = []
+    for onset in (training.onset for training in trainings):
+        if onset.smoothed is not None and onset.smoothed_from is not None and len(onset.smoothed) > 1:
+            epochs = onset.smoothed_from + np.arange(len(onset.smoothed))
+            lines += axes.plot(epochs, onset.smoothed, color="black", linewidth=1.0, zorder=4)
+    for line in lines[:1]:
+        line.set_label("validation, smoothed")
+    return lines[:1]
 
 
 def mark_best_epochs(axes: Axes, trainings: Sequence[TrainingResult]) -> Line2D:

@@ -7,16 +7,26 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tasks.evaluation.onset import SHORTEST_CURVE
+from tasks.evaluation.onset import EXCLUDED_RISE, SHORTEST_CURVE
 from tasks.results.enums import AccuracyChange, OnsetStatus
 from tasks.results.run import Aggregate, ModelResult, OnsetOverSeeds
 from tasks.results.training import Interval, Mistake, Onset, TrainingResult
-from tasks.wording import counted, p_value, percent, percent_with_interval, points, probability, span
+from tasks.wording import (
+    and_list,
+    counted,
+    p_value,
+    percent,
+    percent_with_interval,
+    points,
+    probability,
+    span,
+)
 
+EXCLUDED = f"{100 * EXCLUDED_RISE:.0f} %"
 STATUS_WORDS = {
     OnsetStatus.OVERFITS: "overfits",
-    OnsetStatus.NOT_OBSERVED: "not observed",
-    OnsetStatus.INCONCLUSIVE: "inconclusive",
+    OnsetStatus.RISE_EXCLUDED: f"rise of more than {EXCLUDED} excluded",
+    OnsetStatus.UNDECIDED: "undecided",
     OnsetStatus.TOO_SHORT: "too few epochs to judge",
     OnsetStatus.DIVERGED: "diverged",
     OnsetStatus.DEGRADING: "both losses rise",
@@ -57,10 +67,22 @@ def onset_cell(onset: Onset) -> str:
     if onset.interval is not None:
         place = f"epoch {onset.epoch} ({onset.interval[0]} to {onset.interval[1]})"
         return place if onset.status is OnsetStatus.OVERFITS else f"{words}; {place}"
-    rise = onset.smallest_detectable_rise
-    if onset.status is OnsetStatus.NOT_OBSERVED and rise is not None:
-        return f"{words} (a rise of {rise:.1f} % would show)"
-    return words
+    rise = final_rise(onset)
+    return f"{words} (rise {rise})" if onset.status is OnsetStatus.UNDECIDED and rise else words
+
+
+def final_rise(onset: Onset) -> str | None:
+    """Return how far a validation loss ends above its lowest point: "65.4 % (60.1 to 70.7 %)"."""
+    if onset.severity is None or onset.severity_interval is None:
+        return None
+    return "{:.1f} % ({:.1f} to {:.1f} %)".format(onset.severity, *onset.severity_interval)
+
+
+def luck(onset: Onset) -> str:
+    """Return what the intervals of an onset allow for."""
+    return "the noise of the epochs" + (
+        f" and the luck of {onset.images:,} images" if onset.images else " alone"
+    )
 
 
 def network_onset_cell(model: ModelResult) -> str:
@@ -70,8 +92,13 @@ def network_onset_cell(model: ModelResult) -> str:
     onset = over_seeds(model).onset
     median = "" if onset.median_epoch is None else f", median epoch {onset.median_epoch:g}"
     limits = "" if onset.range is None else f" ({onset.range[0]} to {onset.range[1]})"
-    undecided = f", {onset.undecided} undecided" if onset.undecided else ""
-    return f"{onset.observed} of {onset.seeds} seeds{median}{limits}{undecided}"
+    return f"{onset.observed} of {onset.seeds} seeds{median}{limits}{_not_decided(onset, ', ')}"
+
+
+def _not_decided(onset: OnsetOverSeeds, before: str) -> str:
+    parts = [f"{onset.undecided} undecided"] if onset.undecided else []
+    parts += [f"{onset.failed} failed in training"] if onset.failed else []
+    return f"{before}{and_list(parts)}" if parts else ""
 
 
 def onset_phrase(model: ModelResult) -> str:
@@ -83,12 +110,12 @@ def onset_phrase(model: ModelResult) -> str:
     first_last = "" if onset.interval is None else "{}-{}".format(*onset.interval)
     words = {
         OnsetStatus.OVERFITS: f"from epoch {onset.epoch} ({first_last})",
-        OnsetStatus.NOT_OBSERVED: f"not observed in {epochs}",
-        OnsetStatus.INCONCLUSIVE: f"undecided after {epochs} (lowest loss near the end)",
+        OnsetStatus.RISE_EXCLUDED: f"without a rise of more than {EXCLUDED} in {epochs}",
+        OnsetStatus.UNDECIDED: f"undecided after {epochs}",
         OnsetStatus.TOO_SHORT: f"undecided, {epochs} being too few to judge",
         OnsetStatus.DIVERGED: "diverged (loss not finite)",
         OnsetStatus.DEGRADING: f"getting worse on both sets from epoch {onset.epoch} on, which is not overfitting",
-        OnsetStatus.RECOVERED: "recovered (the loss rose, then fell below its earlier minimum)",
+        OnsetStatus.RECOVERED: "recovered (the loss rose, then fell back)",
     }
     return f" {words[onset.status]}"
 
@@ -98,23 +125,27 @@ def seeds_that_overfit(onset: OnsetOverSeeds) -> str:
     words = f"{onset.observed} of {onset.seeds} seeds overfit within {counted(onset.epochs, 'epoch')}"
     first_last = "" if onset.range is None else "{}-{}".format(*onset.range)
     if onset.median_epoch is not None:
-        words += f", median epoch {onset.median_epoch:g} ({first_last})"
+        decided = onset.observed + onset.excluded
+        of = "" if decided == onset.seeds else f" of the {decided} decided"
+        words += f", median epoch {onset.median_epoch:g}{of} ({first_last})"
     elif first_last:
         words += f", at epochs {first_last}"
-    return words + (f"; {onset.undecided} undecided" if onset.undecided else "")
+    if onset.excluded:
+        words += f"; {onset.excluded} without a rise of more than {EXCLUDED} that lasts"
+    return words + _not_decided(onset, "; ")
 
 
 def network_onset_sentence(model: ModelResult) -> str:
     """Return what is known of a network's onset, of its one training or over its seeds."""
     if len(model.finished) == 1:
-        return onset_sentence(model.finished[0].onset)
+        return onset_sentence(model.finished[0].onset, model.learning_rate_schedule)
     return f"{seeds_that_overfit(over_seeds(model).onset)}."
 
 
-def onset_sentence(onset: Onset) -> str:
-    """Return what is known of the onset of one training."""
+def onset_sentence(onset: Onset, learning_rate_schedule: str = "constant") -> str:
+    """Return what is known of the onset of one training; more epochs are no advice where a schedule has ended."""
     if onset.status is not OnsetStatus.DIVERGED:
-        return _judged(onset.status, onset)
+        return _judged(onset.status, onset) + _near_the_end(onset, learning_rate_schedule)
     words = f"Diverged: the loss is not a finite number at epoch {onset.epochs + 1}."
     if onset.before_divergence in (OnsetStatus.OVERFITS, OnsetStatus.DEGRADING):
         words += f" Judged up to there: {_judged(onset.before_divergence, onset)}"
@@ -122,23 +153,36 @@ def onset_sentence(onset: Onset) -> str:
 
 
 def _judged(status: OnsetStatus, onset: Onset) -> str:
-    place = (
-        f" from epoch {onset.epoch} (between {{}} and {{}})".format(*onset.interval) if onset.interval else ""
+    place = ""
+    if onset.interval is not None:
+        place = f" from epoch {onset.epoch} on (between {onset.interval[0]} and {onset.interval[1]})"
+    epochs, rise = counted(onset.epochs, "epoch"), final_rise(onset)
+    end = (
+        ""
+        if rise is None
+        else f" It ends {rise} above its lowest point; the intervals allow for {luck(onset)}."
     )
-    severity, rise = onset.severity, onset.smallest_detectable_rise
-    end = "" if severity is None else f" It ends {severity:.0f} % above its lowest level."
-    seen = "" if rise is None else f"; a rise of {rise:.1f} % would have been seen"
-    epochs = counted(onset.epochs, "epoch")
     return {
         OnsetStatus.OVERFITS: f"Overfits: the validation loss rises{place}.{end}",
         OnsetStatus.DEGRADING: f"Degrading, not overfitting:{place} both losses rise; the training itself fails.",
-        OnsetStatus.RECOVERED: f"Recovered: the loss rose after epoch {onset.earlier_low}, then fell to a new low "
-        f"(epoch {onset.lowest_at}).",
-        OnsetStatus.INCONCLUSIVE: f"Inconclusive: lowest at epoch {onset.lowest_at} of {onset.epochs}, too near "
-        "the end; train longer to see.",
+        OnsetStatus.RECOVERED: f"Recovered: the validation loss rose after epoch {onset.earlier_low}, then fell "
+        f"back (lowest at epoch {onset.lowest_at}).{end}",
+        OnsetStatus.UNDECIDED: f"Undecided: the validation loss of {epochs} neither shows a rise nor excludes one "
+        f"of more than {EXCLUDED}.{end}",
         OnsetStatus.TOO_SHORT: f"Too short to judge: {epochs}, at least {SHORTEST_CURVE} are needed.",
-        OnsetStatus.NOT_OBSERVED: f"No overfitting observed in {epochs}{seen}.",
+        OnsetStatus.RISE_EXCLUDED: f"A rise of the validation loss of more than {EXCLUDED} is excluded up to "
+        f"epoch {onset.epochs}.{end}",
     }[status]
+
+
+def _near_the_end(onset: Onset, learning_rate_schedule: str) -> str:
+    """What a lowest point in the last six epochs means where no onset is seen."""
+    if not onset.status.may_rise_later or onset.lowest_at is None or onset.epochs - onset.lowest_at >= 6:
+        return ""
+    words = f" The lowest point, epoch {onset.lowest_at}, is near the end"
+    if learning_rate_schedule == "constant":
+        return f"{words}: more epochs may show a rise."
+    return f"{words}, where the learning rate has come to the end of its schedule."
 
 
 def after_best_epoch(training: TrainingResult) -> str:

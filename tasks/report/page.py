@@ -38,7 +38,12 @@ def markdown_templates() -> jinja2.Environment:
     for module in (markdown, wording, cells, network_words, words, answers, summary):
         environment.globals |= dict(inspect.getmembers(module, inspect.isfunction))
     environment.globals |= {"COMPARISON": COMPARISON, "PREVIEW": PREVIEW, "MEASURES": cells.MEASURES}
-    environment.globals |= {"Markdown": Markdown, "STATUS_WORDS": network_words.STATUS_WORDS, "tuple": tuple}
+    environment.globals |= {
+        "Markdown": Markdown,
+        "STATUS_WORDS": network_words.STATUS_WORDS,
+        "EXCLUDED": network_words.EXCLUDED,
+        "tuple": tuple,
+    }
     return environment
 
 

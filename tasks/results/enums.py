@@ -24,8 +24,8 @@ class OnsetStatus(StrEnum):
     OVERFITS = "overfits"
     DEGRADING = "degrading"
     RECOVERED = "recovered"
-    NOT_OBSERVED = "not_observed"
-    INCONCLUSIVE = "inconclusive"
+    RISE_EXCLUDED = "rise_excluded"
+    UNDECIDED = "undecided"
     TOO_SHORT = "too_short"
     DIVERGED = "diverged"
 
@@ -35,9 +35,19 @@ class OnsetStatus(StrEnum):
         return self in (OnsetStatus.OVERFITS, OnsetStatus.DIVERGED)
 
     @property
+    def excludes_onset(self) -> bool:
+        """Whether the curve speaks against an onset so far: no rise that matters lasts to its end."""
+        return self in (OnsetStatus.RISE_EXCLUDED, OnsetStatus.RECOVERED)
+
+    @property
+    def may_rise_later(self) -> bool:
+        """Whether more epochs may show an onset where these show none."""
+        return self in (OnsetStatus.RISE_EXCLUDED, OnsetStatus.RECOVERED, OnsetStatus.UNDECIDED)
+
+    @property
     def undecided(self) -> bool:
         """Whether the curve neither shows an onset nor speaks against one."""
-        return self in (OnsetStatus.INCONCLUSIVE, OnsetStatus.TOO_SHORT)
+        return self in (OnsetStatus.UNDECIDED, OnsetStatus.TOO_SHORT)
 
 
 class AccuracyChange(StrEnum):

@@ -25,18 +25,17 @@ class Spread(Record):
 
 
 class OnsetOverSeeds(Record):
-    """How many seeds show an onset within `epochs`, and where; the median, if more than half do."""
+    """How many seeds show an onset within `epochs`, and where; each seed is one of the first four."""
 
     observed: int
+    excluded: int  # no rise that matters lasts to the end: no onset up to there
+    undecided: int
+    failed: int  # degrading, or diverged without an onset before
     seeds: int
     epochs: int
-    median_epoch: float | None
+    median_epoch: float | None  # over observed and excluded seeds, if more than half of them show an onset
     range: Epochs | None
     status_counts: dict[OnsetStatus, int]
-
-    @property
-    def undecided(self) -> int:
-        return sum(count for status, count in self.status_counts.items() if status.undecided)
 
 
 class Aggregate(Record):

@@ -6,8 +6,9 @@ import pytest
 from tasks.comparison.compare import spread
 from tasks.comparison.gates import gate_max_accuracy_drop, gate_min_test_accuracy
 from tasks.comparison.previous import Baseline
+from tasks.evaluation.onset import onset_over_seeds
 from tasks.results.enums import GateOutcome, GateReason
-from tasks.results.run import Aggregate, Gate, ModelResult, OnsetOverSeeds
+from tasks.results.run import Aggregate, Gate, ModelResult
 
 
 def right(wrong: int, n: int = 1_000) -> np.ndarray:
@@ -18,9 +19,7 @@ def right(wrong: int, n: int = 1_000) -> np.ndarray:
 def model(*accuracies: float) -> ModelResult:
     """A model with a test accuracy for each seed; without any, all failed."""
     plan = {"epochs": 5, "learning_rate": 0.001, "learning_rate_schedule": "constant"}
-    onset = OnsetOverSeeds(
-        observed=0, seeds=len(accuracies), epochs=5, median_epoch=None, range=None, status_counts={}
-    )
+    onset = onset_over_seeds([], 20)
     accuracy = spread(accuracies, None)
     aggregate = accuracy and Aggregate(
         n_seeds=len(accuracies), test_accuracy=accuracy, test_nll=None, onset=onset

@@ -1,22 +1,86 @@
 """What is said of one noisy curve, on curves that a person can check."""
 
-import math
-
 import numpy as np
 import pytest
+from sklearn.isotonic import IsotonicRegression
 
-from tasks.evaluation.curves import mann_kendall_z, noise_of, running_means, widening, without_spikes, zigzag
+from tasks.evaluation.curves import (
+    falls_then_rises,
+    noise_of,
+    peak_of,
+    standard_errors,
+    valley_of,
+    without_spikes,
+)
+from tasks.evaluation.plateaus import autocorrelation, beyond_a_plateau
+
+VEE = 1 + 0.1 * np.abs(np.arange(30.0) - 11)  # lowest at index 11
 
 
-def test_mann_kendall_of_a_steady_rise() -> None:
-    """Five rising values: all 10 pairs agree, S = 10, variance 5 * 4 * 15 / 18."""
-    assert mann_kendall_z(np.arange(5.0)) == pytest.approx(9 / math.sqrt(5 * 4 * 15 / 18))
-    assert mann_kendall_z(np.ones(5)) == 0.0
+def test_a_fall_and_a_rise_by_hand() -> None:
+    """3 1 2: rising only is 2 everywhere, which leaves 2; falling only ends in twice 1.5, which leaves 0.5."""
+    assert falls_then_rises(np.array([3.0, 1, 2])).tolist() == pytest.approx([2.0, 0.0, 0.0, 0.5])
 
 
-def test_mann_kendall_with_ties() -> None:
-    """1, 2, 2, 3: five of six pairs agree; a tie of two takes 2 * 1 * 9 off 4 * 3 * 13 eighteenths."""
-    assert mann_kendall_z(np.array([1.0, 2, 2, 3])) == pytest.approx(4 / math.sqrt((156 - 18) / 18))
+def test_falls_and_rises_are_isotonic_regressions() -> None:
+    """The misfit at every turn is that of scikit-learn's two regressions."""
+    curve = np.random.default_rng(0).standard_normal(20)
+    time = np.arange(20)
+    for turn, misfit in enumerate(falls_then_rises(curve)):
+        left = 0.0
+        for part, increasing in ((slice(None, turn), False), (slice(turn, None), True)):
+            if len(curve[part]):
+                fit = IsotonicRegression(increasing=increasing).fit_transform(time[part], curve[part])
+                left += ((curve[part] - fit) ** 2).sum()
+        assert misfit == pytest.approx(left)
+
+
+def test_a_valley_without_noise_is_its_lowest_epoch() -> None:
+    """Nothing is smoothed, the rise explains all."""
+    valley = valley_of(VEE)
+    assert (valley.best, valley.first, valley.smoothed.tolist()) == (11, 11, [1.0])
+    assert (valley.evidence, valley.noise) == (1.0, 0.0)
+
+
+def test_a_valley_with_noise_is_smoothed_by_a_parabola() -> None:
+    """The smoothed curve is what numpy's least squares give in the logarithm of the epoch."""
+    valley = valley_of(VEE + 0.1 * np.random.default_rng(1).standard_normal(30))
+    epochs = np.arange(valley.first, valley.first + len(valley.smoothed))
+    assert len(epochs) >= 4
+    parabola = np.polynomial.Polynomial.fit(np.log(epochs + 1), valley.curve[epochs], 2)
+    assert valley.smoothed == pytest.approx(parabola(np.log(epochs + 1)))
+    assert valley.best == epochs[np.argmin(valley.smoothed)]
+
+
+def test_a_fall_without_a_rise_has_no_evidence() -> None:
+    """A curve that only falls is lowest at its end."""
+    valley = valley_of(1 / np.arange(1.0, 31))
+    assert (valley.evidence, valley.best) == (0.0, 29)
+
+
+def test_the_standard_error_of_a_mean() -> None:
+    """The noise over root n for independent epochs, the noise for alike ones; images add their own."""
+    valley = valley_of(np.random.default_rng(2).standard_normal(40))
+    weights = np.full((1, 40), 1 / 40)
+    assert standard_errors(valley, weights, 0.0, None) == pytest.approx(valley.noise / np.sqrt(40))
+    assert standard_errors(valley, weights, 1.0, None) == pytest.approx(valley.noise)
+    images = np.tile([0.0, 2.0], 50) * np.ones((40, 1))  # (epochs, images), deviation 1
+    both = standard_errors(valley, weights, 0.0, images)
+    assert both**2 == pytest.approx(valley.noise**2 / 40 + 1 / 100)
+
+
+def test_what_a_plateau_may_show() -> None:
+    """More evidence is needed where there are fewer epochs, and where neighbours are more alike."""
+    assert beyond_a_plateau(0.6, 100, 0.0)
+    assert not beyond_a_plateau(0.6, 15, 0.0)
+    assert not beyond_a_plateau(0.5, 100, 0.6)
+    assert not beyond_a_plateau(0.6, 100, 0.0, up_to_peak=True)
+
+
+def test_the_noise_is_more_alike_than_what_the_fit_leaves() -> None:
+    """The fit follows the noise: what is left of noise with autocorrelation 0.4 shows 0.2 in 50 epochs."""
+    assert autocorrelation(0.2255, 50) == pytest.approx(0.4)
+    assert autocorrelation(-0.5, 50) == 0.0
 
 
 def test_the_noise_is_that_of_the_differences() -> None:
@@ -26,14 +90,8 @@ def test_the_noise_is_that_of_the_differences() -> None:
     assert noise_of(noise + 0.1 * np.arange(4_000)) == pytest.approx(1.0, abs=0.06)
     autocorrelated = [0.0]
     for step in noise:
-        autocorrelated.append(0.7 * autocorrelated[-1] + math.sqrt(1 - 0.49) * step)
+        autocorrelated.append(0.7 * autocorrelated[-1] + np.sqrt(1 - 0.49) * step)
     assert 0.7 < noise_of(np.array(autocorrelated)) < 1.0
-
-
-def test_autocorrelation_widens_the_trend_test() -> None:
-    """Values in runs of four widen it, alternating ones do not narrow it."""
-    assert widening(np.array([0.0, 0, 0, 0, 1, 1, 1, 1] * 5)) > 1.5
-    assert widening(np.array([0.0, 1.0] * 20)) == 1.0
 
 
 def test_spikes_go_and_dips_stay() -> None:
@@ -45,14 +103,6 @@ def test_spikes_go_and_dips_stay() -> None:
     assert without_spikes(curve).tolist() == expected.tolist()
 
 
-def test_a_smooth_valley_has_no_zigzag() -> None:
-    """One turn is no zigzag; up and down by 2 is one of 2."""
-    assert zigzag(np.abs(np.arange(30.0) - 11)) == 0.0
-    assert zigzag(np.array([0.0, 2.0] * 20)) == 2.0
-
-
-def test_means_widen_with_the_epoch() -> None:
-    """The mean at epoch 20 covers epochs 16 to 25, at the last epoch that one alone."""
-    means, counts = running_means(np.arange(1.0, 41.0))
-    assert (means[19], counts[19]) == (20.5, 10)
-    assert (means[39], counts[39]) == (40.0, 1)
+def test_the_peak_is_above_an_earlier_epoch() -> None:
+    """The highest epoch of a fall is none."""
+    assert peak_of(np.array([9.0, 1, 3, 2, 1])) == 2

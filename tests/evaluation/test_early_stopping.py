@@ -2,7 +2,8 @@
 
 import math
 
-from tasks.evaluation.onset import best_epoch, early_stopping, onset_over_seeds
+from tasks.evaluation.early_stopping import best_epoch, early_stopping
+from tasks.evaluation.onset import onset_over_seeds
 from tasks.results.enums import OnsetStatus
 from tasks.results.training import Onset
 
@@ -46,19 +47,27 @@ def onset(status: OnsetStatus, epoch: int | None = None) -> Onset:
 def test_seeds_without_an_onset_are_censored() -> None:
     """Of 10, 12, none, none, none the median is not identified; of 10, 12, 14, none it is 13."""
     seen = [onset(OnsetStatus.OVERFITS, epoch) for epoch in (10, 12, 14)]
-    unseen = onset(OnsetStatus.NOT_OBSERVED)
-    few = onset_over_seeds([*seen[:2], unseen, unseen, unseen], 50)
-    assert (few.observed, few.median_epoch, few.range) == (2, None, (10, 12))
-    most = onset_over_seeds([*seen, unseen], 50)
-    assert (most.median_epoch, most.status_counts) == (13, {"not_observed": 1, "overfits": 3})
+    without = onset(OnsetStatus.RISE_EXCLUDED)
+    few = onset_over_seeds([*seen[:2], without, without, onset(OnsetStatus.RECOVERED)], 50)
+    assert (few.observed, few.excluded, few.median_epoch, few.range) == (2, 3, None, (10, 12))
+    most = onset_over_seeds([*seen, without], 50)
+    assert (most.median_epoch, most.status_counts) == (13, {"overfits": 3, "rise_excluded": 1})
     assert onset_over_seeds([], 50).median_epoch is None
 
 
-def test_undecided_seeds() -> None:
-    """Seeds whose training ended too soon to tell are counted as such, not as seeds without an onset."""
-    seen, unseen = onset(OnsetStatus.OVERFITS, 9), onset(OnsetStatus.NOT_OBSERVED)
-    short, open_end = onset(OnsetStatus.TOO_SHORT), onset(OnsetStatus.INCONCLUSIVE)
-    some = onset_over_seeds([seen, seen, seen, unseen, open_end], 20)
-    assert (some.observed, some.seeds, some.median_epoch, some.undecided) == (3, 5, 9, 1)
-    none = onset_over_seeds([short, open_end], 7)
+def test_undecided_seeds_are_not_censored() -> None:
+    """A seed that may have an onset anywhere or none is left out of the median, and counted."""
+    seen, without = onset(OnsetStatus.OVERFITS, 9), onset(OnsetStatus.RISE_EXCLUDED)
+    short, undecided = onset(OnsetStatus.TOO_SHORT), onset(OnsetStatus.UNDECIDED)
+    some = onset_over_seeds([seen, seen, without, undecided, short], 20)
+    assert (some.observed, some.excluded, some.undecided, some.median_epoch) == (2, 1, 2, 9)
+    none = onset_over_seeds([short, undecided], 7)
     assert (none.observed, none.range, none.undecided) == (0, None, 2)
+
+
+def test_trainings_that_fail_say_nothing_of_overfitting() -> None:
+    """Degrading, or diverged before any onset: neither censored nor undecided; diverged after one: observed."""
+    seen = onset(OnsetStatus.DIVERGED, 9)
+    found = onset_over_seeds([seen, onset(OnsetStatus.DIVERGED), onset(OnsetStatus.DEGRADING, 5)], 20)
+    assert (found.observed, found.failed, found.excluded, found.undecided) == (1, 2, 0, 0)
+    assert (found.median_epoch, found.range) == (9, (9, 9))

@@ -28,18 +28,43 @@ def test_the_onset_is_the_epoch_after_the_best_one() -> None:
     assert onset.interval[0] <= 13 <= onset.interval[1]
 
 
-def test_severity_is_the_end_over_the_minimum() -> None:
-    """The median of the last three epochs, 34 to 36 %, above the mean at the best one, 1.01 (eight epochs)."""
+def test_severity_is_the_end_over_the_lowest_point() -> None:
+    """The last three epochs lie 32, 34 and 36 % above the lowest point."""
     onset = find_onset(valley(30, best=12))
-    assert onset.severity == pytest.approx(100 * (1.34 / np.mean(valley(30, best=12)[9:15]) - 1), abs=1.0)
+    assert onset.severity == pytest.approx(34.0)
+    assert onset.severity_interval is not None
+    assert onset.severity_interval[0] <= onset.severity <= onset.severity_interval[1]
+
+
+def test_images_widen_the_intervals() -> None:
+    """Where each image's losses are known, the luck of which images were drawn counts too."""
+    curve = np.array(noisy(valley(30, best=12), 0.01))
+    pattern = np.random.default_rng(1).standard_normal((30, 200)) * 0.5
+    images = curve[:, None] + pattern - pattern.mean(axis=1, keepdims=True)
+    alone, both = find_onset(curve), find_onset(curve, None, images)
+    assert (alone.images, both.images) == (None, 200)
+    assert (both.epoch, both.severity) == (alone.epoch, pytest.approx(alone.severity))
+    assert alone.severity_interval is not None
+    assert both.severity_interval is not None
+    assert (
+        both.severity_interval[0]
+        < alone.severity_interval[0]
+        < alone.severity_interval[1]
+        < both.severity_interval[1]
+    )
+
+
+def test_losses_of_other_epochs_are_not_used() -> None:
+    """A training that was kept with fewer epochs of them is judged by the curve alone."""
+    assert find_onset(valley(30, 12), None, np.ones((29, 10))) == find_onset(valley(30, 12))
 
 
 def test_a_loss_that_rises_from_the_start() -> None:
-    """If no epoch is better than the first, the onset is epoch 1."""
+    """If no epoch is better than the first, the onset is epoch 2: the one after it."""
     onset = find_onset([1 + 0.1 * epoch for epoch in range(20)])
-    assert (onset.status, onset.epoch) == ("overfits", 1)
+    assert (onset.status, onset.epoch) == ("overfits", 2)
     assert onset.interval is not None
-    assert onset.interval[0] == 1
+    assert onset.interval[0] == 2
 
 
 @pytest.mark.parametrize("curve", [[], [0.3], [5.0, 4.0, 3.0, 2.0, 3.0, 4.0, 5.0]], ids=len)
@@ -48,26 +73,53 @@ def test_fewer_than_eight_epochs_are_too_short(curve: list[float]) -> None:
     assert find_onset(curve) == Onset(status=OnsetStatus.TOO_SHORT, epochs=len(curve))
 
 
-def test_a_loss_that_still_falls_is_inconclusive() -> None:
-    """A minimum within the last six epochs says: train longer to see."""
+def test_a_loss_that_still_falls_has_not_risen() -> None:
+    """A rise is excluded up to the last epoch, which is the lowest; nothing is said of those that may follow."""
     onset = find_onset([1 / epoch for epoch in range(1, 31)])
-    assert (onset.status, onset.epoch) == ("inconclusive", None)
+    assert (onset.status, onset.epoch, onset.lowest_at) == ("rise_excluded", None, 30)
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0, -2.5])
 def test_a_constant_loss_shows_no_onset(level: float) -> None:
     """A loss that never changes does not rise, whatever its level."""
-    assert find_onset([level] * 30).status == "not_observed"
+    assert find_onset([level] * 30).status == "rise_excluded"
 
 
-def test_not_observed_says_what_would_have_been_seen() -> None:
-    """Without an onset the rise that would have been seen is given; it grows with the noise."""
+def test_absence_is_claimed_only_where_a_rise_is_excluded() -> None:
+    """On a plateau of little noise more than 5 % is excluded; under much noise nothing is."""
     flat = [1 + 2 ** (3 - epoch) for epoch in range(40)]
-    quiet, loud = find_onset(noisy(flat, 0.01)), find_onset(noisy(flat, 0.05))
-    assert quiet.status == "not_observed"
-    assert quiet.smallest_detectable_rise is not None
-    assert loud.smallest_detectable_rise is not None
-    assert 2 < quiet.smallest_detectable_rise < loud.smallest_detectable_rise
+    quiet, loud = find_onset(noisy(flat, 0.01)), find_onset(noisy(flat, 0.1))
+    assert (quiet.status, loud.status) == ("rise_excluded", "undecided")
+    assert quiet.severity_interval is not None
+    assert loud.severity_interval is not None
+    assert quiet.severity_interval[1] < 5 < loud.severity_interval[1]
+
+
+def test_a_jump_is_seen() -> None:
+    """A sustained jump of four noises, 16 epochs before the end, is a rise though no trend follows it."""
+    curve = noisy([*[1.0] * 24, *[1.12] * 16], 0.03)
+    assert find_onset(curve).status == "overfits"
+
+
+def test_a_rise_that_passes_leaves_its_trace() -> None:
+    """The loss doubles, then settles at its first minimum: recovered, never "no rise"."""
+    bump = np.exp(-(((np.arange(50) - 25) / 5) ** 2))
+    curve = 1 + 2.0 ** -np.arange(1.0, 51) + bump
+    onset = find_onset(noisy(curve.tolist(), 0.01))
+    assert (onset.status, onset.epoch) == ("recovered", None)
+    assert onset.earlier_low is not None
+    assert onset.earlier_low < 25
+
+
+def test_a_drop_of_the_learning_rate_moves_the_minimum() -> None:
+    """A plateau, a drop at epoch 100, lowest at 102, then a rise: the onset is not before the drop."""
+    time = np.arange(1, 151)
+    before = 1 + 0.8 * np.exp(-time / 12) + 0.0008 * np.maximum(time - 27, 0)
+    after = 0.75 + 0.25 * np.exp(99.0 - time) + 0.004 * np.maximum(time - 102, 0)
+    onset = find_onset(noisy(np.where(time < 100, before, after).tolist(), 0.01))
+    assert onset.status == "overfits"
+    assert onset.epoch is not None
+    assert 100 < onset.epoch <= 112
 
 
 @pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf, None])
@@ -136,7 +188,7 @@ def test_double_descent_that_rises_again_overfits() -> None:
 
 def test_a_rise_that_does_not_matter() -> None:
     """A rise by one percent is no onset, however sure it is."""
-    assert find_onset(valley(50, best=10, rise=0.01 / 40)).status == "not_observed"
+    assert find_onset(valley(50, best=10, rise=0.01 / 40)).status == "rise_excluded"
 
 
 def test_ties_at_the_minimum() -> None:
@@ -164,4 +216,4 @@ def test_one_spike_is_no_onset(height: float) -> None:
     curve = noisy([1.0] * 40, 0.01)
     spiked = curve.copy()
     spiked[20] = height
-    assert find_onset(spiked).status == find_onset(curve).status == "not_observed"
+    assert find_onset(spiked).status == find_onset(curve).status == "rise_excluded"

@@ -18,13 +18,13 @@ def tutorial(network: str) -> list[float]:
 
 
 def test_the_tutorials_dense_network() -> None:
-    """It overfits from about epoch 20 of 50."""
+    """Lowest at about epoch 20 to 26 of 50, but one epoch's noise, 11 %, is as much as the rise: undecided."""
     onset = find_onset(tutorial("dense"))
-    assert onset.status == "overfits"
-    assert onset.epoch is not None
-    assert onset.interval is not None
-    assert abs(onset.epoch - 20) <= 2
-    assert onset.interval[0] <= 20 <= onset.interval[1]
+    assert (onset.status, onset.epoch) == ("undecided", None)
+    assert onset.lowest_at is not None
+    assert 20 <= onset.lowest_at <= 26
+    assert onset.severity_interval is not None
+    assert onset.severity_interval[0] < 0 < 20 < onset.severity_interval[1]
 
 
 def test_the_tutorials_cnn() -> None:
@@ -36,9 +36,9 @@ def test_the_tutorials_cnn() -> None:
 
 
 def test_the_tutorials_regularized_cnn() -> None:
-    """No onset is seen in its 30 epochs."""
+    """No rise of more than 5 % in its 30 epochs."""
     onset = find_onset(tutorial("regularized_cnn"))
-    assert (onset.status, onset.epoch, onset.interval) == ("inconclusive", None, None)
+    assert (onset.status, onset.epoch, onset.interval) == ("rise_excluded", None, None)
 
 
 def test_real_runs_of_the_tutorials_network() -> None:

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tasks.evaluation.onset import best_epoch, early_stopping, find_onset
+from tasks.evaluation.early_stopping import best_epoch, early_stopping
+from tasks.evaluation.onset import find_onset
 from tasks.results.enums import OnsetStatus
 
 ANY_NUMBERS = st.lists(st.none() | st.floats(), max_size=60)

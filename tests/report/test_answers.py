@@ -13,8 +13,8 @@ Found = tuple[OnsetStatus, int | None]
 
 OVERFITS, TOO_SHORT = OnsetStatus.OVERFITS, OnsetStatus.TOO_SHORT
 EARLY, SOON_AFTER, LATE = (OVERFITS, 6), (OVERFITS, 8), (OVERFITS, 15)  # the first two intervals touch
-UNSEEN, SHORT = (OnsetStatus.NOT_OBSERVED, None), (TOO_SHORT, None)
-INCONCLUSIVE, DIVERGED = (OnsetStatus.INCONCLUSIVE, None), (OnsetStatus.DIVERGED, None)
+UNSEEN, SHORT = (OnsetStatus.RISE_EXCLUDED, None), (TOO_SHORT, None)
+UNDECIDED, DIVERGED = (OnsetStatus.UNDECIDED, None), (OnsetStatus.DIVERGED, None)
 
 
 def answered(models: dict[str, ModelResult], *comparisons: Pair) -> list[str]:
@@ -41,12 +41,12 @@ def test_cnn_against_dense_follows_the_verdict(verdict: Verdict, beginning: str)
 @pytest.mark.parametrize(
     ("plain", "regularized", "beginning"),
     [
-        (EARLY, UNSEEN, "Yes, as far as the epochs trained can show: "),
-        (EARLY, INCONCLUSIVE, "At least it was put off beyond the epochs trained: "),
+        (EARLY, UNSEEN, "Yes, within the epochs trained: "),
+        (EARLY, UNDECIDED, "Not decided: "),
         (EARLY, LATE, "No, it only came later: "),
         (EARLY, SOON_AFTER, "No: "),
         (LATE, EARLY, "No: "),
-        (UNSEEN, UNSEEN, "There was none to stop: "),
+        (UNSEEN, UNSEEN, "cnn shows no rise of more than 5 % that it could stop: "),
         (SHORT, SHORT, "Not decided: "),
         (EARLY, DIVERGED, "Not decided: "),
     ],
@@ -61,11 +61,11 @@ def test_whether_regularising_stopped_it(plain: Found, regularized: Found, begin
     ("deep", "regularized", "beginning"),
     [
         (EARLY, UNSEEN, "Yes: "),
-        (EARLY, INCONCLUSIVE, "Yes: "),
+        (EARLY, UNDECIDED, "Not decided: "),
         (EARLY, LATE, "Yes: "),
         (LATE, EARLY, "No, later: "),
         (EARLY, SOON_AFTER, "Both overfit, and which sooner is not told apart: "),
-        (UNSEEN, EARLY, "No: "),
+        (UNSEEN, EARLY, "Not within the epochs trained: "),
         (SHORT, EARLY, "Not decided: "),
         (EARLY, DIVERGED, "Not decided: "),
     ],
@@ -157,5 +157,5 @@ def test_equal_onsets_are_said_once() -> None:
     """Models of which the same is known share their words."""
     results = run({"dense": network_with(*EARLY), "cnn": network(), "deep_cnn": network()})
     assert onsets_in_words(results, list(results.models)) == (
-        "dense from epoch 6 (5-7); cnn and deep_cnn not observed in 20 epochs"
+        "dense from epoch 6 (5-7); cnn and deep_cnn without a rise of more than 5 % in 20 epochs"
     )

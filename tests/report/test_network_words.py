@@ -42,38 +42,43 @@ def diverged(before: OnsetStatus, epoch: int | None = None) -> Onset:
     ("found", "sentence"),
     [
         (
-            onset(OnsetStatus.OVERFITS, 8, severity=65.4),
-            "Overfits: the validation loss rises from epoch 8 (between 7 and 9). "
-            "It ends 65 % above its lowest level.",
+            onset(OnsetStatus.OVERFITS, 8, severity=65.4, severity_interval=(60.1, 70.7), images=6000),
+            "Overfits: the validation loss rises from epoch 8 on (between 7 and 9). It ends 65.4 % "
+            "(60.1 to 70.7 %) above its lowest point; the intervals allow for the noise of the epochs "
+            "and the luck of 6,000 images.",
         ),
         (
             onset(OnsetStatus.OVERFITS, 8),
-            "Overfits: the validation loss rises from epoch 8 (between 7 and 9).",
+            "Overfits: the validation loss rises from epoch 8 on (between 7 and 9).",
         ),
         (
             onset(OnsetStatus.DEGRADING, 8),
-            "Degrading, not overfitting: from epoch 8 (between 7 and 9) both losses rise; "
+            "Degrading, not overfitting: from epoch 8 on (between 7 and 9) both losses rise; "
             "the training itself fails.",
         ),
         (
             onset(OnsetStatus.RECOVERED, earlier_low=6, lowest_at=19),
-            "Recovered: the loss rose after epoch 6, then fell to a new low (epoch 19).",
+            "Recovered: the validation loss rose after epoch 6, then fell back (lowest at epoch 19). "
+            "The lowest point, epoch 19, is near the end: more epochs may show a rise.",
         ),
         (
-            onset(OnsetStatus.INCONCLUSIVE, lowest_at=18),
-            "Inconclusive: lowest at epoch 18 of 20, too near the end; train longer to see.",
+            onset(OnsetStatus.UNDECIDED, lowest_at=14, severity=5.2, severity_interval=(-1.0, 11.4)),
+            "Undecided: the validation loss of 20 epochs neither shows a rise nor excludes one of more than 5 %. "
+            "It ends 5.2 % (-1.0 to 11.4 %) above its lowest point; the intervals allow for the noise "
+            "of the epochs alone.",
         ),
         (onset(OnsetStatus.TOO_SHORT, epochs=7), "Too short to judge: 7 epochs, at least 8 are needed."),
         (
-            onset(smallest_detectable_rise=3.14),
-            "No overfitting observed in 20 epochs; a rise of 3.1 % would have been seen.",
+            onset(lowest_at=18),
+            "A rise of the validation loss of more than 5 % is excluded up to epoch 20. "
+            "The lowest point, epoch 18, is near the end: more epochs may show a rise.",
         ),
-        (onset(), "No overfitting observed in 20 epochs."),
-        (diverged(OnsetStatus.NOT_OBSERVED), "Diverged: the loss is not a finite number at epoch 13."),
+        (onset(), "A rise of the validation loss of more than 5 % is excluded up to epoch 20."),
+        (diverged(OnsetStatus.RISE_EXCLUDED), "Diverged: the loss is not a finite number at epoch 13."),
         (
             diverged(OnsetStatus.OVERFITS, 8),
             "Diverged: the loss is not a finite number at epoch 13. Judged up to there: "
-            "Overfits: the validation loss rises from epoch 8 (between 7 and 9).",
+            "Overfits: the validation loss rises from epoch 8 on (between 7 and 9).",
         ),
         (
             diverged(OnsetStatus.DEGRADING),
@@ -85,6 +90,13 @@ def diverged(before: OnsetStatus, epoch: int | None = None) -> Onset:
 def test_onset_sentence(found: Onset, sentence: str) -> None:
     """Each verdict has its sentence, with the epochs and sizes that it has."""
     assert onset_sentence(found) == sentence
+
+
+def test_more_epochs_are_no_advice_after_a_schedule() -> None:
+    """Where the learning rate has come to its end, longer training would be another training."""
+    assert onset_sentence(onset(OnsetStatus.UNDECIDED, lowest_at=19), "cosine").endswith(
+        "The lowest point, epoch 19, is near the end, where the learning rate has come to the end of its schedule."
+    )
 
 
 @pytest.mark.parametrize(
@@ -99,14 +111,14 @@ def test_onset_sentence(found: Onset, sentence: str) -> None:
         (diverged(OnsetStatus.OVERFITS, 8), "diverged; epoch 8 (7 to 9)", " diverged (loss not finite)"),
         (diverged(OnsetStatus.TOO_SHORT), "diverged", " diverged (loss not finite)"),
         (
-            onset(smallest_detectable_rise=3.14),
-            "not observed (a rise of 3.1 % would show)",
-            " not observed in 20 epochs",
+            onset(),
+            "rise of more than 5 % excluded",
+            " without a rise of more than 5 % in 20 epochs",
         ),
         (
-            onset(OnsetStatus.INCONCLUSIVE),
-            "inconclusive",
-            " undecided after 20 epochs (lowest loss near the end)",
+            onset(OnsetStatus.UNDECIDED, severity=5.2, severity_interval=(-1.0, 11.4)),
+            "undecided (rise 5.2 % (-1.0 to 11.4 %))",
+            " undecided after 20 epochs",
         ),
         (
             onset(OnsetStatus.TOO_SHORT, epochs=1),
@@ -116,7 +128,7 @@ def test_onset_sentence(found: Onset, sentence: str) -> None:
         (
             onset(OnsetStatus.RECOVERED),
             "rose, then recovered",
-            " recovered (the loss rose, then fell below its earlier minimum)",
+            " recovered (the loss rose, then fell back)",
         ),
     ],
 )
@@ -134,13 +146,14 @@ def over_seeds(*found: Onset) -> tuple[str, str]:
 def test_onset_over_seeds() -> None:
     """Seeds with an onset are counted among all, with median and range; undecided ones apart."""
     seen = [onset(OnsetStatus.OVERFITS, epoch) for epoch in (8, 9, 11)]
-    unseen, undecided = onset(), onset(OnsetStatus.INCONCLUSIVE)
+    unseen, undecided = onset(), onset(OnsetStatus.UNDECIDED)
     assert over_seeds(*seen, unseen, undecided) == (
-        "3 of 5 seeds overfit within 20 epochs, median epoch 11 (8-11); 1 undecided.",
-        "3 of 5 seeds, median epoch 11 (8 to 11), 1 undecided",
+        "3 of 5 seeds overfit within 20 epochs, median epoch 10 of the 4 decided (8-11); "
+        "1 without a rise of more than 5 % that lasts; 1 undecided.",
+        "3 of 5 seeds, median epoch 10 (8 to 11), 1 undecided",
     )
     assert over_seeds(seen[0], unseen, unseen) == (
-        "1 of 3 seeds overfit within 20 epochs, at epochs 8-8.",
+        "1 of 3 seeds overfit within 20 epochs, at epochs 8-8; 2 without a rise of more than 5 % that lasts.",
         "1 of 3 seeds (8 to 8)",
     )
     assert over_seeds(undecided, onset(OnsetStatus.TOO_SHORT)) == (
