@@ -8,11 +8,13 @@ import contextlib
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +171,27 @@ def server(folder: Path, **settings: str) -> Iterator[Server]:
     }
     with serving(environment, url, folder / "server.log") as made:
         yield made
+
+
+@contextlib.contextmanager
+def database(folder: Path) -> Iterator[sqlite3.Connection]:
+    """The SQLite database of the `server` in this folder; what the block does is written at its end."""
+    connection = sqlite3.connect(folder / "prefect" / "prefect.db", timeout=60)
+    with contextlib.closing(connection), connection:
+        yield connection
+
+
+def make_older(folder: Path, days: float, since: float = 0, before: float = 4e9) -> None:
+    """Make the runs that ended and the events of the `server` in this folder, of a time, so many days older."""
+    earlier = "UPDATE {0} SET {1} = strftime('%Y-%m-%d %H:%M:%f000', {1}, ?) WHERE {1} >= ? AND {1} < ?"
+    within = [datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S.%f") for time in (since, before)]
+    with database(folder) as connection:
+        for table, column in (
+            ("flow_run", "end_time"),
+            ("events", "occurred"),
+            ("event_resources", "occurred"),
+        ):
+            connection.execute(earlier.format(table, column), [f"-{days} days", *within])
 
 
 @contextlib.contextmanager
