@@ -28,13 +28,13 @@ def test_equal_onsets_are_no_order() -> None:
 
 def test_scores_by_hand() -> None:
     """Onsets at 5 and 9, none up to 7: the first is before both, which cannot be told apart."""
-    unseen = onset(OnsetStatus.INCONCLUSIVE, lowest_at=7)
+    unseen = onset(OnsetStatus.UNDECIDED, lowest_at=7)
     assert gehan_scores([*at(5, 9), unseen]).tolist() == [-2, 1, 1]
 
 
 def test_more_epochs_do_not_make_an_onset_later() -> None:
     """A network with 20 epochs beside one with 8: an onset at 12 is none up to 8."""
-    short = onset(OnsetStatus.NOT_OBSERVED, lowest_at=8, epochs=8)
+    short = onset(OnsetStatus.RISE_EXCLUDED, lowest_at=8, epochs=8)
     assert gehan_scores([*at(12), short]).tolist() == [0, 0]
 
 

@@ -62,7 +62,7 @@ def test_asked_when_a_run_starts(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def server() -> Iterator[None]:
     """A Prefect server for flows that run in this process."""
-    with prefect_test_harness():
+    with prefect_test_harness(server_startup_timeout=120):
         yield
 
 
