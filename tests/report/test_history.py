@@ -144,7 +144,7 @@ def test_text_that_looks_like_a_number_stays_text(tmp_path: Path) -> None:
     """A commit such as 12e4567 or a deployment of the name NA is read back from history.csv as it was written."""
     folder = tmp_path / "runs" / "1-a"
     folder.mkdir(parents=True)
-    provenance = PROVENANCE.model_copy(update={"commit": "0012e45", "deployment": "NA"})
+    provenance = PROVENANCE.model_copy(update={"run": "1-a", "commit": "0012e45", "deployment": "NA"})
     results = run({"dense": network()}, provenance=provenance)
     write_results(folder, results)
     update_history(folder, results)
