@@ -3,10 +3,10 @@
     python -m benchmarks.load.year [--nights 365] [--keep 30]
 
 The real flow with the networks and the kinds of gates of `nightly`, against a real server on SQLite, but all in
-this process, without a worker. The first night trains (on 500 images, each network with all its epochs), the others
-reuse that, as nights without a change do. As their pictures are the first night's, they are copied; the trend is
-drawn every night. Then the nights are made as old as they would be, and the server's vacuum and `housekeeping --keep`
-do their work, once. Prints what was measured and writes it to benchmarks/load/year.json.
+this process, without a worker. The first night trains (on 500 images, each network with all its epochs), the
+others reuse that, as nights without a change do. As their pictures are the first night's, they are copied; the
+trend is drawn every night. Then the nights are made as old as they would be, and the server's vacuum and
+`housekeeping --keep` do their work, once. Prints what was measured and writes it to benchmarks/load/year.json.
 """
 
 import json
