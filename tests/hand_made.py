@@ -195,6 +195,8 @@ DATASET = Dataset(
     validation_split=0.1,
     train_samples=None,
     prepared_digest="cd" * 32,
+    repeated_test_images=0,
+    blank_images=0,
 )
 PROVENANCE = Provenance(
     run="20260102T030405Z-by-hand",

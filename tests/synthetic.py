@@ -127,6 +127,8 @@ def make_data(folder: Path, test_images: int) -> PreparedData:
          "x_test": [test_images, 28, 28], "y_test": [test_images]},
         labels["test"][:3].tolist(),
         labels["test"][-3:].tolist(),
+        0,
+        0,
         str(images_path),
     )  # fmt: skip
 

@@ -96,6 +96,8 @@ def dataset_section(run_folder: Path, prepared: PreparedData, pixel_scaling: str
         validation_split=prepared.validation_split,
         train_samples=prepared.train_samples,
         prepared_digest=prepared.digest,
+        repeated_test_images=prepared.repeated_test_images,
+        blank_images=prepared.blank_images,
     )
 
 

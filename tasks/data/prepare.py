@@ -34,6 +34,8 @@ class PreparedData:
     shapes: dict[str, list[int]]  # the data set's own arrays
     y_test_head: list[int]
     y_test_tail: list[int]
+    repeated_test_images: int  # test images that are training images too, pixel for pixel
+    blank_images: int  # images, of all splits, whose pixels are all equal
     images_path: str  # npz: preview (10, 28, 28), first image of each class; first_zero (28, 28) = x_train[1]
 
 
@@ -116,6 +118,12 @@ def split(arrays: Arrays, validation_split: float, train_samples: int | None) ->
     }
 
 
+def repeated(known: NDArray[np.uint8], images: NDArray[np.uint8]) -> int:
+    """Return how many of `images` are among the `known` ones, pixel for pixel; both uint8 (n, ...)."""
+    seen = {image.tobytes() for image in known}
+    return sum(image.tobytes() in seen for image in images)
+
+
 def preview(arrays: Arrays) -> Arrays:
     """Return the pictures that the report shows.
 
@@ -157,6 +165,8 @@ def prepare(
         shapes={name: list(arrays[name].shape) for name in NAMES},
         y_test_head=arrays["y_test"][:3].tolist(),
         y_test_tail=arrays["y_test"][-3:].tolist(),
+        repeated_test_images=repeated(prepared["x_train"], prepared["x_test"]),
+        blank_images=sum(int((np.ptp(prepared[f"x_{part}"], axis=(1, 2, 3)) == 0).sum()) for part in PARTS),
         images_path=str(images_path),
     )
     report(", ".join(f"{part} {count:,}" for part, count in record.counts.items()) + " images.")

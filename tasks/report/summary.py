@@ -8,6 +8,7 @@ from tasks.report.answers import (
     onsets_in_words,
 )
 from tasks.report.network_words import accuracy
+from tasks.report.remarks import remarks
 from tasks.report.words import change, failures_in_words, gates_not_held
 from tasks.results.enums import Change, Status
 from tasks.results.run import Results
@@ -15,8 +16,8 @@ from tasks.wording import and_list, counted
 
 
 def closing_lines(results: Results, report_path: str) -> list[str]:
-    """Return what a person wants to know at the end of a run: the summary, and where the report is."""
-    return [*summary(results), f"Report: {report_path}"]
+    """Return what a person wants to know at the end of a run: the summary, remarks, and where the report is."""
+    return [*summary(results), *remarks(results), f"Report: {report_path}"]
 
 
 def state_message(results: Results, report_path: str) -> str:

@@ -190,6 +190,8 @@ class Dataset(Record):
     validation_split: float
     train_samples: int | None
     prepared_digest: str
+    repeated_test_images: int  # test images that are training images too, pixel for pixel
+    blank_images: int  # images, of all splits, whose pixels are all equal
 
 
 class Provenance(Record):

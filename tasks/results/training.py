@@ -48,6 +48,11 @@ class TestMeasures(Measures):
     per_class_n: list[int]
     confusion: list[list[int]]
 
+    @property
+    def no_better_than_chance(self) -> bool:
+        """Whether the share of the most frequent class lies in the accuracy's interval, or above it."""
+        return self.accuracy_ci95[0] <= max(self.per_class_n) / self.n
+
 
 class Onset(Record):
     """The verdict on one training; `epoch` is the one after the lowest point of the smoothed validation loss."""

@@ -179,6 +179,17 @@ def test_what_is_prepared_is_on_disk_and_in_the_record(tmp_path) -> None:
     assert json.loads(json.dumps(asdict(prepared))) == asdict(prepared)
 
 
+def test_repeated_and_blank_images_are_counted(tmp_path: Path) -> None:
+    """A test image that is a training image too is counted, and so is one whose pixels are all equal."""
+    arrays = numbered_dataset()
+    images = np.zeros_like(arrays["x_test"])
+    images[:, 1, 1] = np.arange(len(images)) + 1
+    images[:2] = arrays["x_train"][5]
+    prepared = prepare(stored(tmp_path, arrays | {"x_test": images}), 0.1, None, tmp_path / "data", print)
+    assert prepared.repeated_test_images == 2
+    assert prepared.blank_images == 1  # the first training image
+
+
 def test_the_digest_does_not_depend_on_the_folder(tmp_path) -> None:
     """Another machine's folder gives the same keys of trainings."""
     dataset = stored(tmp_path, numbered_dataset())

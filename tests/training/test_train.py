@@ -27,7 +27,7 @@ from tasks.training.train import Training
 READY = "say(event='ready', epochs_done=0, epochs=2); sys.stdin.readline();"
 PREPARED = PreparedData(
     *(VerifiedDataset("mnist", "mnist.npz", "digest", "test", True), "prepared.npz", "digest", 0.1, None),
-    *({}, {}, {}, [], [], "images.npz"),
+    *({}, {}, {}, [], [], 0, 0, "images.npz"),
 )
 SPECIFICATION = specified(epochs=2)
 
