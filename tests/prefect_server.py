@@ -166,7 +166,7 @@ def server(folder: Path, **settings: str) -> Iterator[Server]:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "DO_NOT_TRACK": "1",
-        "MNIST_PIPELINE_ROOTS": str(folder),
+        "MNIST_PIPELINE_ROOTS": str(folder.parent),  # the folder of all tests
         **settings,
     }
     with serving(environment, url, folder / "server.log") as made:
