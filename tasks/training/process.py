@@ -53,6 +53,14 @@ stopping = threading.Event()
 processes: set[subprocess.Popen[str]] = set()
 
 
+def is_stopping() -> bool:
+    """Return whether this process's trainings are being ended.
+
+    For tasks: what a task itself names is pickled on its way to a Dask worker, which an event cannot be.
+    """
+    return stopping.is_set()
+
+
 @contextlib.contextmanager
 def trainings_end_with_this() -> Iterator[None]:
     """End all training processes when the block is left by an exception: a signal, Ctrl-C, a cancellation."""

@@ -28,6 +28,7 @@ from tasks.training.process import (
     Deadline,
     TrainingFailedError,
     end,
+    is_stopping,
     messages,
     processes,
     start,
@@ -214,7 +215,7 @@ def train(
                 specification, prepared, Path(artifacts_dir), refresh, training_timeout, report, flow_run.id
             )
     except TrainingFailedError as error:
-        if not stopping.is_set():
+        if not is_stopping():
             raise
         return Cancelled(message=str(error))  # the run was stopped: no fault of this training
     report.say(f"{training.origin}: {training.origin_reason}")
