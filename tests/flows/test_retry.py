@@ -112,19 +112,6 @@ def click(page: Any, halfway: Halfway, item: str, button: str) -> None:
     ).click()
 
 
-def fails(page: Any, halfway: Halfway) -> None:
-    """The training is killed, so its branch and the run fail."""
-    halfway.training.kill()
-    halfway.until_is("Failed")
-
-
-def crashes(page: Any, halfway: Halfway) -> None:
-    """The run's process is killed; its training ends as soon as it notices."""
-    halfway.flow.kill()
-    halfway.training.resume()
-    halfway.until_is("Crashed")
-
-
 def is_cancelled(page: Any, halfway: Halfway) -> None:
     """The run is cancelled in the UI, which paints no training red."""
     click(page, halfway, "Cancel", "Cancel Flow Run")
@@ -141,7 +128,7 @@ def is_paused(page: Any, halfway: Halfway) -> None:
 
 @pytest.mark.parametrize(
     ("disturbed", "item"),
-    [(is_paused, "Resume"), (is_cancelled, "Retry"), (crashes, "Retry"), (fails, "Retry")],
+    [(is_paused, "Resume"), (is_cancelled, "Retry")],
 )
 def test_goes_on(page: Any, halfway: Halfway, undisturbed: dict[str, Any], disturbed: Any, item: str) -> None:
     """The run goes on: what was finished stays, what was under way continues, and the bits are as undisturbed."""
