@@ -10,7 +10,7 @@ import pytest
 from specified import SETTINGS, specified
 
 from tasks import files
-from tasks.layout import PROJECT
+from tasks.store.layout import PROJECT
 from tasks.training.networks import MODELS
 from tasks.training.specification import LOOP, Specification, code_digests, specifications, why_not_reused
 
