@@ -55,7 +55,7 @@ def test_comments_and_docstrings_retrain_nothing(code: Path) -> None:
 @pytest.mark.parametrize(
     "module",
     [
-        *("files", "errors", "sealed", "training/fit", "training/checkpoint", "training/progress"),
+        *("files", "errors", "store/sealed", "training/fit", "training/checkpoint", "training/progress"),
         *("training/process", "training/train", "report/write"),
     ],
 )
