@@ -11,7 +11,6 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from tasks import layout
 from tasks.comparison.compare import Header, Limits, compare
 from tasks.comparison.provenance import dataset_section, failures, keep_images, plans, provenance
 from tasks.data.download import download_mnist
@@ -22,7 +21,8 @@ from tasks.report.summary import state_message
 from tasks.report.write import report
 from tasks.results.enums import Status
 from tasks.results.file import read_results
-from tasks.roots import check_roots
+from tasks.store import layout
+from tasks.store.roots import check_roots
 from tasks.training.networks import MODELS
 from tasks.training.process import trainings_end_with_this
 from tasks.training.runner import THREADS, TrainingRunner, wait_for_all

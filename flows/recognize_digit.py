@@ -9,12 +9,12 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from tasks import layout
 from tasks.files import path_of
 from tasks.plain_log import plain_log
 from tasks.recognition import recognize
 from tasks.recognition.show import introduction
-from tasks.roots import check_roots
+from tasks.store import layout
+from tasks.store.roots import check_roots
 from tasks.wording import counted
 
 

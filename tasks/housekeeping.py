@@ -15,9 +15,9 @@ import cyclopts
 from tasks.command_line import RUN_FAILED, run_command
 from tasks.errors import UserError, explain
 from tasks.files import TEMPORARY_PREFIX, TEMPORARY_SUFFIX, lock
-from tasks.kept import Ended, Kept, in_history, kept_in, not_ours, older_runs
-from tasks.layout import Artifacts, named
 from tasks.printable import in_one_line
+from tasks.store.kept import Ended, Kept, in_history, kept_in, not_ours, older_runs
+from tasks.store.layout import Artifacts, named
 from tasks.wording import counted
 
 GOING = f"{TEMPORARY_PREFIX}going{TEMPORARY_SUFFIX}"  # a folder for what is being removed

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from tasks.layout import PROJECT
+from tasks.store.layout import PROJECT
 
 SCRIPT = PROJECT / "flows" / "mnist_pipeline.py"
 MARK = "MNIST_PIPELINE_TEST_MARK"

@@ -23,7 +23,7 @@ import psutil
 import pytest
 
 from flows.cli.temporary_server import free_port
-from tasks.layout import PROJECT
+from tasks.store.layout import PROJECT
 
 PREFECT = str(Path(sys.executable).with_name("prefect"))
 POOL = "mnist-process"

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from tasks import files, layout
+from tasks import files
 from tasks.errors import UserError, explain
-from tasks.sealed import DamagedError, read_record, set_aside, write_record
+from tasks.store import layout
+from tasks.store.sealed import DamagedError, read_record, set_aside, write_record
 from tasks.training.checkpoint import Checkpoint, save_checkpoint
 
 

@@ -15,11 +15,11 @@ from tasks.data.download import download
 from tasks.errors import UserError
 from tasks.files import path_of
 from tasks.housekeeping import keep_house
-from tasks.layout import Artifacts, claimed, named, start_run
 from tasks.markdown import code, code_block, escape
 from tasks.printable import in_one_line, printable
 from tasks.recognition.recognize import prepare_pictures
 from tasks.report.html import html_page
+from tasks.store.layout import Artifacts, claimed, named, start_run
 
 STEERING = {
     "colour": "\x1b[31m",

@@ -15,9 +15,9 @@ import pytest
 
 from tasks import files, housekeeping
 from tasks.errors import UserError
-from tasks.layout import PROJECT, Artifacts, held_until_the_end, start_run
-from tasks.ownership import MARKER
-from tasks.sealed import write_record
+from tasks.store.layout import PROJECT, Artifacts, held_until_the_end, start_run
+from tasks.store.ownership import MARKER
+from tasks.store.sealed import write_record
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from tasks.comparison.previous import read_answers
 from tasks.data.download import download
 from tasks.data.prepare import prepare
 from tasks.housekeeping import referred_to
-from tasks.layout import Artifacts
-from tasks.ownership import MARKER, is_run, is_training
 from tasks.results.file import read_own_results, read_results
-from tasks.sealed import read_record
+from tasks.store.layout import Artifacts
+from tasks.store.ownership import MARKER, is_run, is_training
+from tasks.store.sealed import read_record
 from tasks.training.specification import Specification
 from tasks.training.train import keep_specification
 from tests.pipeline_runs import arrays_of

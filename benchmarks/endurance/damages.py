@@ -29,11 +29,11 @@ from benchmarks.endurance.damaged_store import KINDS, Store, damaged
 from benchmarks.endurance.stage import digits, put_strangers, strangers_touched
 from tasks import files
 from tasks.errors import UserError
-from tasks.ownership import MARKER
 from tasks.report.history import update_history
 from tasks.report.write import write_report
 from tasks.results.file import read_results
-from tasks.sealed import DamagedError, read_record
+from tasks.store.ownership import MARKER
+from tasks.store.sealed import DamagedError, read_record
 from tasks.training import fit
 from tasks.training.process import tensorflow_environment
 from tasks.training.train import keep_specification

@@ -29,7 +29,7 @@ from benchmarks.endurance.stage import (
     set_up,
 )
 from tasks.files import write_json
-from tasks.ownership import mark
+from tasks.store.ownership import mark
 from tasks.training.process import start
 from tests.pipeline_runs import Run, bits_of, bits_of_training, checkpoints, temporary_files
 

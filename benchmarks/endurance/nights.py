@@ -33,8 +33,8 @@ from benchmarks.endurance.stage import digits, out_of_order, put_strangers
 from flows.cli.automations import mark_lost_runs, put
 from tasks.errors import UserError
 from tasks.files import write_json
-from tasks.ownership import mark
 from tasks.results.file import read_results
+from tasks.store.ownership import mark
 from tests.pipeline_runs import bits_of_training, finished, temporary_files
 from tests.prefect_server import FINAL, POOL, PREFECT, Server, server, serving, until
 

@@ -22,7 +22,7 @@ from benchmarks import common
 from benchmarks.load.sweep import megabytes
 from tasks.files import write_json
 from tasks.housekeeping import keep_house
-from tasks.layout import Artifacts, held_until_the_end
+from tasks.store.layout import Artifacts, held_until_the_end
 from tests.prefect_server import Server, database, make_older, server, until
 
 RESULTS = Path(__file__).with_name("year.json")

@@ -16,7 +16,7 @@ from typing import Any
 
 from tasks.comparison.provenance import PACKAGES
 from tasks.errors import UserError, writing_to
-from tasks.layout import Artifacts
+from tasks.store.layout import Artifacts
 from tasks.training import specification
 from tasks.training.networks import MODELS
 from tasks.training.process import stopping

@@ -19,10 +19,10 @@ from flows.cli.dask_runner import dask_task_runner
 from flows.cli.script import prefect_server, reason, run_script
 from tasks.command_line import RUN_FAILED
 from tasks.errors import UserError
-from tasks.layout import named
 from tasks.printable import printable
 from tasks.report.summary import closing_lines
 from tasks.results.file import read_results
+from tasks.store.layout import named
 from tasks.training.networks import MODELS
 from tasks.training.progress import live_bars
 from tasks.training.runner import trainings_at_a_time

@@ -23,7 +23,7 @@ from typing import TextIO
 from prefect.settings import PREFECT_HOME
 
 from tasks.errors import PlainError
-from tasks.layout import PROJECT
+from tasks.store.layout import PROJECT
 
 STARTUP_SECONDS = 120
 # Ends the server when standard input ends, that is with this process, and ends itself when the server does.

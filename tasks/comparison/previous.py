@@ -25,10 +25,10 @@ from tasks.evaluation.statistics import (
     retraining,
 )
 from tasks.files import sha256_of
-from tasks.layout import Artifacts
 from tasks.results.enums import Change, Status
 from tasks.results.file import RESULTS, read_own_results
 from tasks.results.run import AgainstPrevious, Difference, Plan, PreviousRun, Provenance, Results
+from tasks.store.layout import Artifacts
 
 LOGGER = logging.getLogger(__name__)
 SHOWN_ELSEWHERE = (*Plan.model_fields, "artifacts_dir", "refresh", "models", "seeds")

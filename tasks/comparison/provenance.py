@@ -17,9 +17,9 @@ from prefect.runtime import flow_run
 from tasks.data.prepare import PreparedData
 from tasks.errors import explain
 from tasks.files import atomic_write
-from tasks.layout import PROJECT, Artifacts
 from tasks.results.enums import Step
 from tasks.results.run import Dataset, Failure, Plan, Provenance
+from tasks.store.layout import PROJECT, Artifacts
 from tasks.training.process import TrainingFailedError
 from tasks.training.runner import THREADS, trainings_at_a_time
 from tasks.training.specification import Specification

@@ -23,9 +23,9 @@ from tasks.evaluation.measures import (
 from tasks.evaluation.onset import find_onset
 from tasks.evaluation.statistics import ALPHA, Right, agreement, difference_interval, mcnemar_p
 from tasks.files import atomic_write, sha256_of, write_json
-from tasks.layout import Artifacts
 from tasks.results.enums import AccuracyChange
 from tasks.results.training import AfterBestEpoch, Measures, Record, TrainingResult
+from tasks.store.layout import Artifacts
 from tasks.training.fitted import FittedTraining, read_fitted
 from tasks.training.train import Training
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.errors import UserError, explain
-from tasks.sealed import DamagedError, read_record
+from tasks.store.sealed import DamagedError, read_record
 from tasks.training.networks import scale
 
 MODEL = "model.keras"

@@ -15,7 +15,6 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.errors import UserError, writing_to
 from tasks.files import atomic_write, path_of
-from tasks.layout import Artifacts, new_folder
 from tasks.printable import in_one_line
 from tasks.recognition.answers import ANSWERS, Answer, Answers, Asked, AskedRun, Opinion, write_answers
 from tasks.recognition.handwriting import mnist_form
@@ -24,6 +23,7 @@ from tasks.recognition.show import publish, sentence, write_pictures
 from tasks.results.enums import Status
 from tasks.results.file import RESULTS, read_results
 from tasks.results.run import Results
+from tasks.store.layout import Artifacts, new_folder
 from tasks.training.process import tensorflow_environment
 
 IMAGES = "images.npz"

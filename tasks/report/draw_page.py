@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.files import write_text
-from tasks.layout import Artifacts
 from tasks.results.run import Results
-from tasks.sealed import DamagedError, read_record
+from tasks.store.layout import Artifacts
+from tasks.store.sealed import DamagedError, read_record
 
 PAGE = "draw.html"
 TEMPLATE = Path(__file__).with_name("draw_page.html")

@@ -13,12 +13,12 @@ import pandas as pd
 
 from tasks.errors import UserError
 from tasks.files import atomic_write, lock
-from tasks.layout import Artifacts
 from tasks.report.figures import draw_trend
 from tasks.results.file import RESULTS, OtherVersionError, read_own_results
 from tasks.results.run import Results
 from tasks.results.training import TrainingResult
-from tasks.sealed import set_aside
+from tasks.store.layout import Artifacts
+from tasks.store.sealed import set_aside
 from tasks.wording import counted
 
 LOGGER = logging.getLogger(__name__)

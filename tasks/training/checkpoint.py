@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks import files, sealed
-from tasks.layout import Artifacts
+from tasks import files
+from tasks.store import sealed
+from tasks.store.layout import Artifacts
 
 
 @dataclass

@@ -27,7 +27,7 @@ import numpy as np
 from tasks import files
 from tasks.errors import explain
 from tasks.results.training import History
-from tasks.sealed import DamagedError, read_record, write_record
+from tasks.store.sealed import DamagedError, read_record, write_record
 from tasks.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, set_aside
 from tasks.training.fitted import FittedTraining
 from tasks.training.networks import MODELS

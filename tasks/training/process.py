@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import PlainError
-from tasks.layout import PROJECT
+from tasks.store.layout import PROJECT
 
 FIT = "tasks.training.fit"  # what a training process runs
 SECONDS_TO_END = 5  # after that SIGKILL follows SIGTERM

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks import files
-from tasks.layout import PROJECT
+from tasks.store.layout import PROJECT
 from tasks.training.networks import MODELS
 from tasks.training.precision import resolve_precision
 

@@ -20,9 +20,9 @@ from prefect.states import Cancelled, Completed
 
 from tasks import files
 from tasks.data.prepare import PreparedData
-from tasks.layout import Artifacts
 from tasks.results.enums import Origin
-from tasks.sealed import DamagedError, read_record, set_aside
+from tasks.store.layout import Artifacts
+from tasks.store.sealed import DamagedError, read_record, set_aside
 from tasks.training.process import (
     STOPPED,
     Deadline,

@@ -17,7 +17,7 @@ from small_datasets import npz
 
 from tasks import files
 from tasks.comparison.previous import read_answers
-from tasks.sealed import read_record
+from tasks.store.sealed import read_record
 
 RUNS, DAMAGES_AT_ONCE = 10 if LONG_FAULTS else 1, 5
 FLAGS = ("--models", "dense", "cnn", "--seeds", "0", "1", "--train-samples", "500", "--epochs", "2")

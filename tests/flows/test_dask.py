@@ -19,7 +19,7 @@ from test_flow import pipeline, process_of
 from flows.cli import dask_runner, pipeline_command
 from flows.mnist_pipeline import mnist_pipeline
 from tasks.errors import UserError
-from tasks.ownership import MARKER
+from tasks.store.ownership import MARKER
 from tasks.training.process import stopping
 
 pytestmark = pytest.mark.skipif(

@@ -25,7 +25,7 @@ from tasks.recognition.show import (
     terminal_table,
     write_pictures,
 )
-from tasks.sealed import write_record
+from tasks.store.sealed import write_record
 
 PROJECT = Path(__file__).resolve().parents[2]
 SCRIPT = PROJECT / "flows" / "recognize_digit.py"

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from synthetic import make_run
 
-from tasks.layout import PROJECT
 from tasks.report.write import write_report
 from tasks.results.file import RESULTS, read_results
+from tasks.store.layout import PROJECT
 
 
 def report_again(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -7,8 +7,8 @@ from synthetic import make_run
 
 from tasks.errors import UserError
 from tasks.files import digest_of, read_json, write_json
-from tasks.layout import PROJECT
 from tasks.results.file import RESULTS, json_schema, read_results, write_results
+from tasks.store.layout import PROJECT
 
 SCHEMA = PROJECT / "docs" / "results.schema.json"
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from training_process import Process, Said, folder_of, only, small, train
 
-from tasks.sealed import DamagedError, read_record
+from tasks.store.sealed import DamagedError, read_record
 from tasks.training.fitted import read_fitted
 
 MANY = 40  # epochs: a training of so many goes on while a busy machine takes a second to see that it began

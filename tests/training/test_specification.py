@@ -10,7 +10,7 @@ import pytest
 from specified import SETTINGS, specified
 
 from tasks import files
-from tasks.layout import PROJECT
+from tasks.store.layout import PROJECT
 from tasks.training.networks import MODELS
 from tasks.training.specification import LOOP, Specification, code_digests, specifications, why_not_reused
 
@@ -55,7 +55,7 @@ def test_comments_and_docstrings_retrain_nothing(code: Path) -> None:
 @pytest.mark.parametrize(
     "module",
     [
-        *("files", "errors", "sealed", "training/fit", "training/checkpoint", "training/progress"),
+        *("files", "errors", "store/sealed", "training/fit", "training/checkpoint", "training/progress"),
         *("training/process", "training/train", "report/write"),
     ],
 )

@@ -16,7 +16,7 @@ from specified import specified
 from tasks import files
 from tasks.data.download import VerifiedDataset
 from tasks.data.prepare import PreparedData
-from tasks.sealed import write_record
+from tasks.store.sealed import write_record
 from tasks.training import process as process_module
 from tasks.training import train as train_module
 from tasks.training.process import TrainingFailedError

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tasks.files import TEMPORARY_FILES, lock
-from tasks.layout import Artifacts
-from tasks.ownership import RUN_FILES, TRAINING_FILES, foreign_files, is_run, is_training, read_objects
 from tasks.printable import in_one_line
+from tasks.store.layout import Artifacts
+from tasks.store.ownership import RUN_FILES, TRAINING_FILES, foreign_files, is_run, is_training, read_objects
 
 State = Literal["complete", "partial", "in use", "data", "running", "stopped", "ended", "older"]
 SAFE_HOURS = 1  # prepared data of the last hour may be those of a run that is about to begin

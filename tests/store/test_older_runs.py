@@ -9,10 +9,10 @@ from synthetic import make_run
 from tasks import files, housekeeping
 from tasks.comparison.previous import earlier_runs
 from tasks.errors import UserError
-from tasks.layout import Artifacts, point_latest_at
-from tasks.ownership import MARKER, mark
 from tasks.report.history import run_history, update_history
 from tasks.results.file import read_results
+from tasks.store.layout import Artifacts, point_latest_at
+from tasks.store.ownership import MARKER, mark
 
 
 def add_run(

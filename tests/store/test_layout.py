@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks import files, layout
+from tasks import files
 from tasks.errors import UserError
-from tasks.ownership import MARKER
+from tasks.store import layout
+from tasks.store.ownership import MARKER
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
 

@@ -18,10 +18,10 @@ from tasks.files import (
     remove_temporary_files,
     sync_folder,
 )
-from tasks.ownership import MARKER, NOBODYS, OWN, is_run, is_training, mark
 from tasks.printable import in_one_line
+from tasks.store.ownership import MARKER, NOBODYS, OWN, is_run, is_training, mark
 
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parents[2]
 ARTIFACTS = PROJECT / "artifacts"
 WRITTEN = ("data", "trainings/*", "runs/*", "runs/*/trainings", "runs/*/figures", "recognized/*")
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from tasks.errors import UserError
-from tasks.layout import PROJECT
+from tasks.store.layout import PROJECT
 
 
 def roots() -> list[Path]:

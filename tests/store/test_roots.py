@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import UserError
-from tasks.layout import PROJECT
-from tasks.roots import check_roots, roots
+from tasks.store.layout import PROJECT
+from tasks.store.roots import check_roots, roots
 
 
 @pytest.fixture
