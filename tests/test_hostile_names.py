@@ -3,13 +3,13 @@
 import io
 import zipfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from small_datasets import npz, small_dataset
-from test_layout import NOON
 
 from tasks.data.download import download
 from tasks.errors import UserError
@@ -21,6 +21,7 @@ from tasks.recognition.recognize import prepare_pictures
 from tasks.report.html import html_page
 from tasks.store.layout import Artifacts, claimed, named, start_run
 
+NOON = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
 STEERING = {
     "colour": "\x1b[31m",
     "eight-bit CSI": "\x9b31m",
