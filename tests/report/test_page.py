@@ -9,7 +9,6 @@ import pytest
 from hand_made import DATASET, PROVENANCE, failure, gate, network, previous, run, training
 from synthetic import make_run
 
-from tasks.layout import PROJECT
 from tasks.markdown import escape, sentence
 from tasks.report.html import html_page
 from tasks.report.page import report_markdown
@@ -18,6 +17,7 @@ from tasks.report.write import write_report
 from tasks.results.enums import GateOutcome, GateReason
 from tasks.results.file import read_results
 from tasks.results.run import Results
+from tasks.store.layout import PROJECT
 
 HEADINGS = [
     "## How the run ended",
