@@ -1,12 +1,22 @@
 """The cells of the report's tables: numbers with their uncertainty; None where there is none."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 
-from tasks.markdown import Markdown
-from tasks.report.network_words import accuracy_cell, network_onset_cell, onset_cell, over_seeds
+from tasks.markdown import Markdown, code
+from tasks.report.network_words import accuracy_cell, final_rise, network_onset_cell, onset_cell, over_seeds
+from tasks.results.enums import AccuracyChange
 from tasks.results.run import LossDifference, ModelResult, Results, Spread
-from tasks.results.training import FailedTraining, Interval, Measures, TestMeasures, TrainingResult
-from tasks.wording import percent, percent_with_interval, points, span
+from tasks.results.training import (
+    AfterBestEpoch,
+    EarlyStopping,
+    FailedTraining,
+    Interval,
+    Measures,
+    TestMeasures,
+    TrainingResult,
+)
+from tasks.wording import p_value, percent, percent_with_interval, points, span
 
 Cell = str | int | None  # text that is no Markdown is escaped, None becomes a dash
 
@@ -14,15 +24,19 @@ FAILED = Markdown("**failed**")
 MEASURES: dict[str, Callable[[TrainingResult, ModelResult], Cell]] = {
     "test accuracy": lambda training, _: share(training.test),
     "overfitting onset": lambda training, _: onset_cell(training.onset),
+    "final rise": lambda training, _: final_rise(training.onset),
     "best epoch": lambda training, _: training.best_epoch,
+    "accuracy after it": lambda training, _: after_best(training.after_best),
+    "stopping rules": lambda training, _: stopping_rules(training.early_stopping),
     "test NLL": lambda training, _: nll(training.test),
     "calibration error": lambda training, _: calibration(training.test),
     "train accuracy": lambda training, _: share(training.train),
     "gap, train - test": lambda training, _: gap(training.train, training.test),
     "epochs": lambda training, model: epochs(len(training.history.val_nll), model.epochs),
     "fitting": lambda training, _: duration(training.seconds),
-    "origin": lambda training, _: training.origin,
+    "origin": lambda training, _: Markdown(f"{training.origin}, {code(training.folder)}"),
 }
+ACCURACY_CHANGES = {AccuracyChange.ROSE: "rose", AccuracyChange.FELL: "fell"}
 
 
 def measured(training: TrainingResult | FailedTraining, model: ModelResult) -> list[Cell]:
@@ -115,6 +129,21 @@ def nll(measures: Measures) -> str:
     return f"{measures.nll:.4f}" + (f" ({interval[0]:.4f} to {interval[1]:.4f})" if interval else "")
 
 
+def after_best(after: AfterBestEpoch) -> str | None:
+    """Return how accuracy changed after the best epoch, in points, with p by Holm; None if nothing came after."""
+    if not after.trained_on:
+        return None
+    words = ACCURACY_CHANGES.get(after.change, "within chance")
+    change = points_with_interval(after.difference, after.difference_ci95)
+    return f"{words}: {change}, p {p_value(after.p_adjusted)}"
+
+
+def stopping_rules(stopped: EarlyStopping) -> str:
+    """Return where Keras's patience of 5, GL 5, PQ and UP 3 would have stopped: "16, 12, never, 30"."""
+    epochs = (stopped.keras_patience_5, stopped.gl_5, stopped.pq, stopped.up_3)
+    return ", ".join("never" if epoch is None else str(epoch) for epoch in epochs)
+
+
 def points_with_interval(difference: float | None, interval: Interval | None) -> str | None:
     """Return a difference of shares in percentage points, with its interval if it has one."""
     if difference is None:
@@ -154,6 +183,24 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def layers(summary: str | None) -> str:
+    """Return a network's layers from Keras's table of them: "Flatten 784, Dense 64 (50,240), Dense 10 (650)".
+
+    Each with the shape of its output where it changes, and with its parameters if it has any.
+    """
+    found, before = [], ""
+    for part in (summary or "").split("├"):
+        lines = [line.strip("│").split("│") for line in part.splitlines() if line.startswith("│")]
+        if len(columns := ["".join(map(str.strip, cells)) for cells in zip(*lines, strict=False)]) < 3:
+            continue
+        kind = columns[0].partition("(")[2].rstrip(")")
+        shape = " x ".join(re.findall(r"\d+|None", columns[1])[1:])
+        size, count = "" if shape == before else f" {shape}", columns[2].partition(" ")[0]
+        found.append(f"{kind}{size}" + (f" ({count})" if count != "0" else ""))
+        before = shape
+    return ", ".join(found)
+
+
 def class_accuracies(model: ModelResult) -> list[Cell]:
     """Return the accuracy of each class, the mean over the seeds."""
     by_class = zip(*(training.test.per_class_accuracy for training in model.finished), strict=True)
@@ -161,14 +208,14 @@ def class_accuracies(model: ModelResult) -> list[Cell]:
     return [f"{100 * sum(values) / len(values):.1f} %" if values else None for values in known]
 
 
-def grid(pixels: Sequence[Sequence[int]]) -> str:
-    """Return the pixels of a picture, one line a row."""
-    return "\n".join("".join(f"{pixel:4d}" for pixel in line)[1:] for line in pixels)
-
-
 def thousands(counts: Sequence[int]) -> list[str]:
     """Return counts with thousands marked."""
     return [f"{count:,}" for count in counts]
+
+
+def listed(values: Mapping[str, object]) -> str:
+    """Return names with their values: "batch_size: 128; epochs: not set"."""
+    return "; ".join(f"{name}: {'not set' if value is None else value}" for name, value in values.items())
 
 
 def last_validation_loss(model: ModelResult) -> str | None:

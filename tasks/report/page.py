@@ -47,16 +47,14 @@ def markdown_templates() -> jinja2.Environment:
     return environment
 
 
-def report_markdown(
-    results: Results, picture: Picture = markdown.picture, first_zero: list[list[int]] | None = None
-) -> str:
+def report_markdown(results: Results, picture: Picture = markdown.picture) -> str:
     """Return the report of a run as Markdown.
 
     `picture` turns a figure into Markdown: by default a link relative to the run folder, something else where
-    links lead nowhere. `first_zero` holds the 28 x 28 pixel values of x_train[1], which the data section prints.
+    links lead nowhere.
     """
     template, pictures = markdown_templates().get_template("report.md.jinja"), pictures_of(results.finished)
-    return template.render(results=results, picture=picture, pictures=pictures, first_zero=first_zero)
+    return template.render(results=results, picture=picture, pictures=pictures)
 
 
 def previous_run_markdown(results: Results) -> str:

@@ -3,12 +3,13 @@
 Plain text, not Markdown. A sentence ends with a full stop, a phrase or the cell of a table does not.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from tasks.evaluation.statistics import ALPHA, excludes_zero
 from tasks.report.cells import duration
 from tasks.report.network_words import accuracy
-from tasks.results.enums import Change, GateName, GateOutcome, GateReason, Origin, Step, Verdict
+from tasks.results.enums import Change, GateName, GateOutcome, GateReason, Step, Verdict
 from tasks.results.run import AgainstPrevious, Failure, Gate, Pair, PreviousRun, Results
 from tasks.wording import and_list, counted, percent, points, span
 
@@ -67,9 +68,9 @@ def how_it_ended(results: Results) -> str:
         f"after {duration(results.provenance.duration_seconds)}: {len(finished)} of "
         f"{counted(planned, 'training')} {'has' if len(finished) == 1 else 'have'} results{gates}."
     )
-    origins = [training.origin for training in finished]
-    if counts := [f"{origins.count(origin)} {origin}" for origin in Origin if origin in origins]:
-        words += f" Origin: {and_list(counts)}."
+    origins = Counter(f"{training.origin} ({training.origin_reason})" for training in finished)
+    if origins:
+        words += f" Origin: {'; '.join(f'{count:,} {origin}' for origin, count in origins.most_common())}."
     seeds = {name: [t.seed for t in model.finished if t.diverged] for name, model in results.models.items()}
     if diverged := [in_seeds(name, those) for name, those in seeds.items() if those]:
         words += f" Diverged, the loss stopped being a finite number: {and_list(diverged)}."

@@ -8,7 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from tasks.errors import explain
 from tasks.files import write_text
 from tasks.report.draw_page import write_draw_page
-from tasks.report.figures import draw_figures, stored_array
+from tasks.report.figures import draw_figures
 from tasks.report.history import update_history
 from tasks.report.html import html_page
 from tasks.report.page import report_markdown
@@ -38,14 +38,8 @@ def write_report(run_folder: Path, results: Results) -> Path:
     draw.html needs the trainings themselves, and is left out where they are not kept.
     """
     draw_figures(run_folder, results)
-    markdown = report_markdown(results, first_zero=first_zero(run_folder))
+    markdown = report_markdown(results)
     write_text(run_folder / "report.md", markdown)
     write_text(run_folder / "report.html", html_page(markdown, run_folder))
     write_draw_page(run_folder, results)
     return run_folder / "report.md"
-
-
-def first_zero(run_folder: Path) -> list[list[int]] | None:
-    """Return the pixels of x_train[1], 28 x 28, or None where they were not stored."""
-    pixels = stored_array(run_folder / "images.npz", "first_zero")
-    return None if pixels is None else pixels.tolist()

@@ -1,8 +1,11 @@
 """Numbers in the cells of tables."""
 
-from hand_made import measures, on_test
+from hand_made import after_best, measures, on_test
 
-from tasks.report.cells import duration, gap
+from tasks.report import cells
+from tasks.report.cells import duration, gap, layers, stopping_rules
+from tasks.results.enums import AccuracyChange
+from tasks.results.training import EarlyStopping
 
 
 def test_durations_in_words() -> None:
@@ -15,3 +18,42 @@ def test_the_gap_has_the_interval_of_test() -> None:
     """The train images are no sample, so the interval is that of the test accuracy, turned round."""
     train = measures(0.99, accuracy_ci95=None)
     assert gap(train, on_test(0.90, accuracy_ci95=(0.888, 0.94))) == "9.00 (5.00 to 10.20)"
+
+
+def test_accuracy_after_the_best_epoch() -> None:
+    """A change within chance is not called one; where no epoch follows the best there is nothing to say."""
+    changes = (AccuracyChange.ROSE, AccuracyChange.NOT_MEASURABLE, AccuracyChange.LAST_EPOCH_IS_BEST)
+    size = "0.13 (-0.07 to 0.33), p 0.40"
+    assert [cells.after_best(after_best(change)) for change in changes] == [
+        f"rose: {size}",
+        f"within chance: {size}",
+        None,
+    ]
+
+
+def test_stopping_rules() -> None:
+    """Four epochs in a row, of which a rule may have none."""
+    assert (
+        stopping_rules(EarlyStopping(keras_patience_5=16, gl_5=12, pq=None, up_3=30)) == "16, 12, never, 30"
+    )
+
+
+def test_layers_from_keras() -> None:
+    """Keras's table in one line: long names are put together, a shape stands where it changes."""
+    table = (
+        'Model: "n"\n'
+        "┏━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━┳━━━━━━━━━┓\n"
+        "┃ Layer (type) ┃ Output Shape   ┃ Param # ┃\n"
+        "┡━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━╇━━━━━━━━━┩\n"
+        "│ normal       │ (None, 28, 28, │      48 │\n"
+        "│ (BatchNorm)  │ 1)             │         │\n"
+        "├──────────────┼────────────────┼─────────┤\n"
+        "│ re_lu (ReLU) │ (None, 28, 28, │       0 │\n"
+        "│              │ 1)             │         │\n"
+        "├──────────────┼────────────────┼─────────┤\n"
+        "│ d (Dense)    │ (None, 10)     │   7,850 │\n"
+        "└──────────────┴────────────────┴─────────┘\n"
+        " Total params: 7,898\n"
+    )
+    assert layers(table) == "BatchNorm 28 x 28 x 1 (48), ReLU, Dense 10 (7,850)"
+    assert layers(None) == ""

@@ -71,18 +71,18 @@ def test_verdict_on_the_loss(p_adjusted: float, words: str) -> None:
 
 
 def test_how_it_ended() -> None:
-    """Time, trainings with results, where they came from, which diverged."""
+    """Time, trainings with results, where they came from and why, which diverged."""
     models = {
         "dense": network(training(0, origin=Origin.REUSED), training(1), training(2)),
         "cnn": network(training(1, diverged=True), training(2, diverged=True)),
         "deep_cnn": FAILED,
     }
     assert how_it_ended(run(models)) == (
-        "after 12 min 34 s: 5 of 6 trainings have results; no gate was set. Origin: 4 trained and 1 reused. "
-        "Diverged, the loss stopped being a finite number: cnn (seeds 1 and 2)."
+        "after 12 min 34 s: 5 of 6 trainings have results; no gate was set. Origin: 4 trained (nothing to reuse); "
+        "1 reused (nothing to reuse). Diverged, the loss stopped being a finite number: cnn (seeds 1 and 2)."
     )
     assert how_it_ended(run({"cnn": network()}, gates=[gate(outcome=GateOutcome.HELD)])) == (
-        "after 12 min 34 s: 1 of 1 training has results, 1 of 1 gate held. Origin: 1 trained."
+        "after 12 min 34 s: 1 of 1 training has results, 1 of 1 gate held. Origin: 1 trained (nothing to reuse)."
     )
 
 
