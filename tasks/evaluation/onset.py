@@ -4,11 +4,14 @@ A curve holds one negative log-likelihood (NLL, in nats per image) per epoch, wi
 inference mode, on the validation set and on a fixed sample of the training set. Epochs count from 1.
 
 The onset is the epoch after the lowest point of the smoothed validation loss, if the loss then rises by more than
-chance and stays above that point to the end. How the rule was chosen, how often it is right and where it
-fails: docs/onset.md.
+chance and stays above that point to the end, while the train loss does not rise. How the rule was chosen, how
+often it is right and where it fails: docs/onset.md.
+
+`python -m tasks.evaluation.onset LOG...` answers for the logs of any training.
 """
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -233,3 +236,9 @@ def _percent(part: float, whole: float) -> float | None:
 def _percents(parts: tuple[float, float], whole: float) -> tuple[float, float] | None:
     low, high = (_percent(part, whole) for part in parts)
     return None if low is None or high is None else (low, high)
+
+
+if __name__ == "__main__":
+    from tasks.report.onset_of_logs import main  # sentences and pictures are made there
+
+    sys.exit(main())

@@ -168,11 +168,18 @@ def _judged(status: OnsetStatus, onset: Onset) -> str:
         OnsetStatus.RECOVERED: f"Recovered: the validation loss rose after epoch {onset.earlier_low}, then fell "
         f"back (lowest at epoch {onset.lowest_at}).{end}",
         OnsetStatus.UNDECIDED: f"Undecided: the validation loss of {epochs} neither shows a rise nor excludes one "
-        f"of more than {EXCLUDED}.{end}",
+        f"of more than {EXCLUDED}.{_earlier_rise(onset)}{end}",
         OnsetStatus.TOO_SHORT: f"Too short to judge: {epochs}, at least {SHORTEST_CURVE} are needed.",
         OnsetStatus.RISE_EXCLUDED: f"A rise of the validation loss of more than {EXCLUDED} is excluded up to "
         f"epoch {onset.epochs}.{end}",
     }[status]
+
+
+def _earlier_rise(onset: Onset) -> str:
+    """What was seen of a rise that may have passed."""
+    if onset.earlier_low is None:
+        return ""
+    return f" It rose after epoch {onset.earlier_low}; whether that rise has passed is open."
 
 
 def _near_the_end(onset: Onset, learning_rate_schedule: str) -> str:

@@ -1,6 +1,7 @@
 """Every verdict on the onset of overfitting, on curves that a person can check."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,27 @@ import pytest
 from tasks.evaluation.onset import find_onset, onset_over_seeds
 from tasks.results.enums import OnsetStatus
 from tasks.results.training import Onset
+
+DEFINITION = (
+    "he epoch after the lowest point of the smoothed validation loss, if the loss then rises by more than chance "
+    "and stays above that point to the end, while the train loss does not rise."
+)
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "README.md",
+        "docs/onset.md",
+        "docs/reading.md",
+        "tasks/evaluation/onset.py",
+        "tasks/report/templates/how_to_read.md.jinja",
+    ],
+)
+def test_there_is_one_definition(place: str) -> None:
+    """Report, documents and code say in the same words what the onset is."""
+    assert DEFINITION in " ".join((PROJECT / place).read_text(encoding="utf-8").split())
 
 
 def valley(epochs: int, best: int, fall: float = 0.05, rise: float = 0.02) -> list[float]:

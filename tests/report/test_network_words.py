@@ -67,6 +67,11 @@ def diverged(before: OnsetStatus, epoch: int | None = None) -> Onset:
             "It ends 5.2 % (-1.0 to 11.4 %) above its lowest point; the intervals allow for the noise "
             "of the epochs alone.",
         ),
+        (
+            onset(OnsetStatus.UNDECIDED, earlier_low=6, lowest_at=7),
+            "Undecided: the validation loss of 20 epochs neither shows a rise nor excludes one of more than 5 %. "
+            "It rose after epoch 6; whether that rise has passed is open.",
+        ),
         (onset(OnsetStatus.TOO_SHORT, epochs=7), "Too short to judge: 7 epochs, at least 8 are needed."),
         (
             onset(lowest_at=18),
