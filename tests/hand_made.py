@@ -45,7 +45,11 @@ def measures(accuracy: float = 0.98, **facts: Any) -> Measures:
 def on_test(accuracy: float = 0.98, **facts: Any) -> TestMeasures:
     """Measures on two classes of test images, one image of the first taken for the second."""
     more: dict[str, Any] = dict.fromkeys(("nll_ci95", "calibration_error", "calibration_error_by_chance"))
-    more |= {"per_class_accuracy": [0.75, 1.0], "per_class_n": [4, 5], "confusion": [[3, 1], [0, 5]]}
+    more |= {
+        "per_class_accuracy": [0.75, 1.0],
+        "per_class_n": [4, 5],
+        "confusion": [(0, 0, 3), (0, 1, 1), (1, 1, 5)],
+    }
     return TestMeasures(**dict(measures(accuracy)) | more | facts)
 
 
@@ -186,6 +190,7 @@ DATASET = Dataset(
     digest="ab" * 32,
     source="made by hand",
     is_mnist=True,
+    class_names=["0", "1"],
     shapes={"x_train": [60_000, 28, 28], "y_train": [60_000]},
     y_test_head=[7, 2, 1],
     y_test_tail=[4, 5, 6],

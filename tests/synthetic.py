@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tasks.comparison.compare import Header, Limits, compare
 from tasks.comparison.provenance import dataset_section
-from tasks.data.download import VerifiedDataset
+from tasks.data.download import DIGITS, VerifiedDataset
 from tasks.data.prepare import PreparedData
 from tasks.evaluation.evaluate import evaluate
 from tasks.files import write_json
@@ -114,7 +114,7 @@ def make_data(folder: Path, test_images: int) -> PreparedData:
     images_path = folder / "data" / "images.npz"
     np.savez(images_path, preview=images["train"][first], first_zero=images["train"][1])
     stored = folder / "data" / "mnist.npz"
-    dataset = VerifiedDataset("mnist", str(stored), "ab" * 32, "invented for tests", True)
+    dataset = VerifiedDataset("mnist", str(stored), "ab" * 32, "invented for tests", True, DIGITS)
     return PreparedData(
         dataset,
         str(path),

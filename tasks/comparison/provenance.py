@@ -87,6 +87,7 @@ def dataset_section(run_folder: Path, prepared: PreparedData, pixel_scaling: str
         digest=dataset.digest,
         source=dataset.source,
         is_mnist=dataset.is_mnist,
+        class_names=dataset.class_names,
         shapes=prepared.shapes,
         y_test_head=prepared.y_test_head,
         y_test_tail=prepared.y_test_tail,

@@ -24,6 +24,7 @@ MNIST = {
     "y_test": ["|u1", [10000], "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5"],
 }
 MNIST_DIGEST = digest_of(MNIST)
+DIGITS = list("0123456789")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class VerifiedDataset:
     digest: str  # SHA-256 over shapes and bytes of the four arrays
     source: str  # which source served, in words
     is_mnist: bool  # whether the content is exactly MNIST's
+    class_names: list[str]  # by label
 
 
 class TemporaryError(UserError):
@@ -63,7 +65,7 @@ def mnist(folder: Path, report: Report, warn: Report) -> VerifiedDataset:
             if content_digest(checked(read_npz(path, str(path)), str(path))) == MNIST_DIGEST:
                 report(f"MNIST: {path}, stored earlier, verified.")
                 return VerifiedDataset(
-                    "mnist", str(path), MNIST_DIGEST, "stored by an earlier run", is_mnist=True
+                    "mnist", str(path), MNIST_DIGEST, "stored by an earlier run", True, DIGITS
                 )
             warn(f"{path} does not hold MNIST's images; it is replaced.")
         except UserError as error:
@@ -72,7 +74,7 @@ def mnist(folder: Path, report: Report, warn: Report) -> VerifiedDataset:
     source, arrays = first_that_serves(report)
     keep(path, arrays, warn=lambda _: None)  # the warning has been given
     report(f"MNIST: served by {source} in {time.monotonic() - started:.1f} s, verified, stored as {path}.")
-    return VerifiedDataset("mnist", str(path), MNIST_DIGEST, source, is_mnist=True)
+    return VerifiedDataset("mnist", str(path), MNIST_DIGEST, source, True, DIGITS)
 
 
 def first_that_serves(report: Report) -> tuple[str, Arrays]:
@@ -117,7 +119,7 @@ def user_dataset(path: Path, folder: Path, report: Report, warn: Report) -> Veri
     report(
         f"{path}: {'MNIST' if is_mnist else name}, {len(arrays['x_train'])} + {len(arrays['x_test'])} images."
     )
-    return VerifiedDataset(name, str(copy), digest, str(path), is_mnist)
+    return VerifiedDataset(name, str(copy), digest, str(path), is_mnist, DIGITS)
 
 
 def name_of(path: Path) -> str:

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,6 @@ from tasks.data.download import VerifiedDataset
 from tasks.errors import UserError, writing_to
 from tasks.files import lock, remove_temporary_files
 
-CLASSES = 10
 PARTS = ("train", "validation", "test")
 SMALLEST_VALIDATION = 10  # images; of fewer, a loss says nothing
 SAMPLE_SEED = 0  # of both samples: which images are fitted must not vary with the seed of a training
@@ -30,16 +30,16 @@ class PreparedData:
     validation_split: float
     train_samples: int | None
     counts: dict[str, int]  # images of each split
-    class_counts: dict[str, list[int]]  # images of each class (0..9) of each split
+    class_counts: dict[str, list[int]]  # images of each class, by label, of each split
     shapes: dict[str, list[int]]  # the data set's own arrays
     y_test_head: list[int]
     y_test_tail: list[int]
     repeated_test_images: int  # test images that are training images too, pixel for pixel
     blank_images: int  # images, of all splits, whose pixels are all equal
-    images_path: str  # npz: preview (10, 28, 28), first image of each class; first_zero (28, 28) = x_train[1]
+    images_path: str  # npz with the pictures that the report shows: see `preview`
 
 
-def split_at(images: int, validation_split: float) -> int:
+def split_at(images: int, validation_split: float, classes: int) -> int:
     """Return how many of the first images are fitted; those behind are validation, as Keras splits.
 
     The formula is that of `train_validation_split` in Keras: floor(n * (1 - validation_split)).
@@ -50,16 +50,16 @@ def split_at(images: int, validation_split: float) -> int:
             f"validation_split is {validation_split}; expected a fraction between 0 and 1, as 0.1."
         )
     fitted = math.floor(images * (1.0 - validation_split))
-    if fitted < CLASSES or images - fitted < SMALLEST_VALIDATION:
+    if fitted < classes or images - fitted < SMALLEST_VALIDATION:
         raise UserError(
             f"validation_split {validation_split} leaves {fitted} training and {images - fitted} validation "
-            f"images of {images}; expected at least {CLASSES} and {SMALLEST_VALIDATION}."
+            f"images of {images}; expected at least {classes} and {SMALLEST_VALIDATION}."
         )
     return fitted
 
 
-def stratified_sample(labels: NDArray[np.uint8], size: int) -> NDArray[np.int64]:
-    """Return `size` sorted indices, the classes in their proportions, each at least once if size >= 10.
+def stratified_sample(labels: NDArray[Any], size: int) -> NDArray[np.int64]:
+    """Return `size` sorted indices, the classes in their proportions, each at least once if there are no more.
 
     Each image gets its place in its shuffled class, as a fraction of the class: 0, 1/n, 2/n, ... The lowest
     fractions are taken. So a larger sample contains every smaller one.
@@ -67,8 +67,8 @@ def stratified_sample(labels: NDArray[np.uint8], size: int) -> NDArray[np.int64]
     order = np.random.default_rng(SAMPLE_SEED).permutation(len(labels))
     shuffled = labels[order]
     place = np.empty(len(labels))
-    for digit in np.unique(shuffled):
-        members = shuffled == digit
+    for label in np.unique(shuffled):
+        members = shuffled == label
         place[members] = np.arange(members.sum()) / members.sum()
     return np.sort(order[np.argsort(place, kind="stable")[:size]])
 
@@ -79,9 +79,14 @@ def even_sample(images: int, size: int) -> NDArray[np.int64]:
     return np.sort(chosen).astype(np.int64)
 
 
-def class_counts(labels: NDArray[np.uint8]) -> list[int]:
-    """Return the number of images of each class 0..9."""
-    return [int(count) for count in np.bincount(labels, minlength=CLASSES)]
+def class_counts(labels: NDArray[Any], classes: int) -> list[int]:
+    """Return the number of images of each class, by label."""
+    return [int(count) for count in np.bincount(labels, minlength=classes)]
+
+
+def number_of_classes(arrays: Arrays) -> int:
+    """Return how many classes a checked data set has: each has a training image."""
+    return int(arrays["y_train"].max()) + 1
 
 
 def split(arrays: Arrays, validation_split: float, train_samples: int | None) -> Arrays:
@@ -91,17 +96,18 @@ def split(arrays: Arrays, validation_split: float, train_samples: int | None) ->
     train_sample (m,): indices into x_train, as many as validation has images, on which the training loss is
     measured that is compared with validation's. `train_samples` reduces x_train alone. Raises UserError.
     """
-    fitted = split_at(len(arrays["x_train"]), validation_split)
+    classes = number_of_classes(arrays)
+    fitted = split_at(len(arrays["x_train"]), validation_split, classes)
     chosen: slice | NDArray[np.int64] = slice(fitted)
     if train_samples is not None:
-        if not CLASSES <= train_samples <= fitted:
+        if not classes <= train_samples <= fitted:
             raise UserError(
-                f"train_samples is {train_samples}; expected {CLASSES} (an image of each class) to {fitted} "
+                f"train_samples is {train_samples}; expected {classes} (an image of each class) to {fitted} "
                 "(all that validation leaves), or nothing for all."
             )
         chosen = stratified_sample(arrays["y_train"][:fitted], train_samples)
     x_train, y_train = arrays["x_train"][chosen], arrays["y_train"][chosen]
-    absent = sorted(set(range(CLASSES)) - set(y_train.tolist()))
+    absent = sorted(set(range(classes)) - set(y_train.tolist()))
     if absent:
         raise UserError(
             f"The training images hold none of class {absent} once the last {validation_split:.0%} are set "
@@ -130,7 +136,9 @@ def preview(arrays: Arrays) -> Arrays:
     preview (10, 28, 28): the first image of each class; first_zero (28, 28): the second training image, which
     is the first zero of MNIST.
     """
-    first_of_class = [int(np.argmax(arrays["y_train"] == digit)) for digit in range(CLASSES)]
+    first_of_class = [
+        int(np.argmax(arrays["y_train"] == digit)) for digit in range(number_of_classes(arrays))
+    ]
     return {"preview": arrays["x_train"][first_of_class], "first_zero": arrays["x_train"][1]}
 
 
@@ -161,7 +169,7 @@ def prepare(
         validation_split=validation_split,
         train_samples=train_samples,
         counts={part: len(prepared[f"y_{part}"]) for part in PARTS},
-        class_counts={part: class_counts(prepared[f"y_{part}"]) for part in PARTS},
+        class_counts={part: class_counts(prepared[f"y_{part}"], number_of_classes(arrays)) for part in PARTS},
         shapes={name: list(arrays[name].shape) for name in NAMES},
         y_test_head=arrays["y_test"][:3].tolist(),
         y_test_tail=arrays["y_test"][-3:].tolist(),

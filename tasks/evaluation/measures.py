@@ -1,6 +1,6 @@
 """Predictions to measures: accuracy, negative log-likelihood (NLL), calibration, each with its uncertainty.
 
-Pure functions of log-probabilities of shape (n, 10) and labels of shape (n,). Those of a diverged training
+Pure functions of log-probabilities of shape (n, classes) and labels of shape (n,). Those of a diverged training
 may not be finite: an image without a finite highest log-probability has no prediction and counts as wrong,
 and averages that are not finite become None.
 """
@@ -16,8 +16,7 @@ from tasks.results.training import Interval, Measures, Mistake, TestMeasures
 
 Array = NDArray[Any]
 
-CLASSES = 10
-NO_PREDICTION = 255  # as predicted label
+NO_PREDICTION = -1  # as predicted label
 CALIBRATION_BINS = 15
 RESAMPLES = 1000
 LISTED_MISTAKES = 12
@@ -34,9 +33,9 @@ def wilson_interval(correct: int, n: int) -> Interval:
     return float(interval.low), float(interval.high)
 
 
-def predicted_labels(log_probabilities: Array) -> NDArray[np.uint8]:
+def predicted_labels(log_probabilities: Array) -> NDArray[np.int64]:
     """The most probable class of each image, shape (n,); NO_PREDICTION where the values are not finite."""
-    labels: NDArray[np.uint8] = log_probabilities.argmax(axis=1).astype(np.uint8)
+    labels: NDArray[np.int64] = log_probabilities.argmax(axis=1)
     labels[~np.isfinite(log_probabilities.max(axis=1))] = NO_PREDICTION
     return labels
 
@@ -85,24 +84,24 @@ def measures_of(correct: int, n: int, nll: float) -> Measures:
 
 
 def measure(log_probabilities: Array, labels: Array) -> Measures:
-    """Accuracy and NLL of images, from log-probabilities (n, 10) and labels (n,)."""
+    """Accuracy and NLL of images, from log-probabilities (n, classes) and labels (n,)."""
     correct = int((predicted_labels(log_probabilities) == labels).sum())
     return measures_of(correct, len(labels), nll_of_images(log_probabilities, labels).mean())
 
 
 def measure_test(log_probabilities: Array, labels: Array) -> TestMeasures:
-    """All that is measured on the test images, from log-probabilities (n, 10) and labels (n,)."""
+    """All that is measured on the test images, from log-probabilities (n, classes) and labels (n,)."""
     predicted = predicted_labels(log_probabilities)
     nll = nll_of_images(log_probabilities, labels)
     gaps = calibration_gaps(log_probabilities, labels)
     means = bootstrap_means(nll[:, None])
-    per_class_n = np.bincount(labels, minlength=CLASSES)
-    confusion = np.zeros((CLASSES, CLASSES), dtype=int)
+    classes = log_probabilities.shape[1]
+    per_class_n = np.bincount(labels, minlength=classes)
     answered = predicted != NO_PREDICTION
-    np.add.at(confusion, (labels[answered], predicted[answered]), 1)
+    pairs, counts = np.unique(np.stack([labels, predicted])[:, answered], axis=1, return_counts=True)
+    hits = np.bincount(labels[predicted == labels], minlength=classes)
     per_class = [
-        int(hits) / int(count) if count else None
-        for hits, count in zip(confusion.diagonal(), per_class_n, strict=True)
+        int(right) / int(count) if count else None for right, count in zip(hits, per_class_n, strict=True)
     ]
     error = float(np.abs(gaps.mean(axis=0)).sum())
     return TestMeasures(
@@ -112,7 +111,7 @@ def measure_test(log_probabilities: Array, labels: Array) -> TestMeasures:
         calibration_error_by_chance=calibration_error_by_chance(log_probabilities),
         per_class_accuracy=per_class,
         per_class_n=per_class_n.tolist(),
-        confusion=confusion.tolist(),
+        confusion=[(int(truth), int(said), int(n)) for (truth, said), n in zip(pairs.T, counts, strict=True)],
     )
 
 

@@ -42,27 +42,34 @@ class Pictures:
 def named_run(run_folder: Path) -> AskedRun:
     """Return the run in a folder that a person named.
 
-    Raises UserError if it holds no run that this version reads, or none of the run's trainings is kept.
+    Raises UserError if it holds no run that this version reads, one of other images than digits, or none of the
+    run's trainings is kept.
     """
     if not (run_folder / RESULTS).is_file():
         raise UserError(
             f"{run_folder} holds no run. Train first (python flows/mnist_pipeline.py), or name the folder of a "
             "run with --run."
         )
-    return AskedRun(str(run_folder.resolve()), kept_networks(read_results(run_folder), run_folder))
+    results = read_results(run_folder)
+    if not results.dataset.is_digits:
+        raise UserError(
+            f"The networks of {run_folder} know {results.dataset.name}, no digits of 28 x 28 grey pixels. Name a "
+            "run on MNIST with --run."
+        )
+    return AskedRun(str(run_folder.resolve()), kept_networks(results, run_folder))
 
 
 def best_run(artifacts: Path) -> AskedRun:
     """Return the completed run whose best network is the most accurate on validation images; of equals the newest.
 
-    Runs of MNIST come before all others: accuracy on other images says nothing about digits. Raises UserError if
-    there is none.
+    Runs of MNIST come before those of other digits; runs of other images know none. Raises UserError if there is
+    none.
     """
     runs: list[tuple[bool, float, str, AskedRun]] = []
     for path in Artifacts(artifacts).runs.glob(f"*/{RESULTS}"):
         with contextlib.suppress(UserError):  # of another version, damaged, or its trainings are gone
             results = read_results(path.parent)
-            if results.status is Status.COMPLETED:
+            if results.status is Status.COMPLETED and results.dataset.is_digits:
                 run = AskedRun(str(path.parent), kept_networks(results, path.parent))
                 runs.append((results.dataset.is_mnist, run.best.validation_accuracy, run.run, run))
     if not runs:

@@ -114,7 +114,7 @@ def write_draw_page(run_folder: Path, results: Results) -> None:
     """Write draw.html with the first sound training of each network; there is no page if none of them is kept.
 
     A training that is damaged, which the next run mends, is left out, and so is a network with a layer that the
-    page cannot compute.
+    page cannot compute. A page on which one draws digits is for networks that know digits.
     """
     artifacts, networks = Artifacts.of(run_folder).root, []
     scale = 1 / 255 if results.dataset.pixel_scaling == "unit" else 1
@@ -126,7 +126,7 @@ def write_draw_page(run_folder: Path, results: Results) -> None:
                 continue
             title = f"{name}, seed {training.seed}"
             networks.append({"name": name, "title": title, "scale": scale, "layers": layers})
-    if not networks:
+    if not (networks and results.dataset.is_digits):
         (run_folder / PAGE).unlink(missing_ok=True)
         return
     page = TEMPLATE.read_text(encoding="utf-8")

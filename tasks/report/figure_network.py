@@ -24,6 +24,7 @@ from tasks.report.charts import (
     value_axis,
     zoom_start,
 )
+from tasks.report.network_words import confusion_matrix
 from tasks.results.run import ModelResult
 from tasks.results.training import Mistake, TestMeasures, TrainingResult
 from tasks.wording import probability
@@ -127,7 +128,7 @@ def limit_accuracy(axes: Axes, *shown: Values) -> None:
 
 def draw_confusion(tests: Sequence[TestMeasures]) -> Figure:
     """Return the confusion matrix, summed over seeds; colour shows mistakes only, for they are few."""
-    counts = np.array([test.confusion for test in tests], dtype=np.int64).sum(axis=0)  # (classes, classes)
+    counts = confusion_matrix(tests)
     classes = len(counts)
     mistakes = counts * (1 - np.eye(classes, dtype=np.int64))
     figure = new_figure(5.4, 6.6)

@@ -6,11 +6,12 @@ Plain text, not Markdown. A sentence ends with a full stop, a phrase or the cell
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from tasks.evaluation.onset import EXCLUDED_RISE, SHORTEST_CURVE
 from tasks.results.enums import AccuracyChange, OnsetStatus
 from tasks.results.run import Aggregate, ModelResult, OnsetOverSeeds
-from tasks.results.training import Interval, Mistake, Onset, TrainingResult
+from tasks.results.training import Interval, Mistake, Onset, TestMeasures, TrainingResult
 from tasks.wording import (
     and_list,
     counted,
@@ -210,9 +211,18 @@ def after_best_epoch(training: TrainingResult) -> str:
     }[after.change]
 
 
+def confusion_matrix(tests: Sequence[TestMeasures]) -> npt.NDArray[np.int64]:
+    """Return how many test images of each class were taken for each, over all tests: (truth, prediction)."""
+    classes = len(tests[0].per_class_n)
+    counts = np.zeros((classes, classes), dtype=np.int64)
+    for truth, prediction, images in (pair for test in tests for pair in test.confusion):
+        counts[truth, prediction] += images
+    return counts
+
+
 def confusion(trainings: Sequence[TrainingResult]) -> str:
     """Return how many mistakes the trainings of a network make together, and which is the most frequent."""
-    counts = np.sum([training.test.confusion for training in trainings], axis=0)  # (classes, classes)
+    counts = confusion_matrix([training.test for training in trainings])
     images = sum(training.test.n for training in trainings)
     unanswered = images - counts.sum()
     np.fill_diagonal(counts, 0)

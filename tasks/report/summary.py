@@ -31,12 +31,12 @@ def state_message(results: Results, report_path: str) -> str:
 def summary(results: Results) -> list[str]:
     """Return at most five sentences; the first three are the answer: accuracy, overfitting, regularisation."""
     sentences = findings(results)
-    if sentences and not missing(results, ("cnn", "regularized_cnn")):
+    if sentences and results.is_tutorial and not missing(results, ("cnn", "regularized_cnn")):
         sentences.append(
             f"Did regularising stop it? {effect_of_regularising(results)}. "
             f"Did that raise the accuracy? {did_accuracy_rise(results)}."
         )
-    elif sentences:
+    elif sentences and results.dataset.is_mnist:
         sentences.append(f"Is 99 % reached? {is_target_reached(results)}")
     if results.failures:
         sentences.append(f"Failed: {'; '.join(failures_in_words(results.failures))}.")

@@ -7,7 +7,8 @@ from pydantic import JsonValue
 from tasks.results.enums import Change, GateName, GateOutcome, GateReason, OnsetStatus, Status, Step, Verdict
 from tasks.results.training import Epochs, FailedTraining, Interval, Record, TrainingResult
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
+TUTORIAL_NETWORKS = ("dense", "cnn", "regularized_cnn")
 
 
 class Spread(Record):
@@ -180,7 +181,8 @@ class Dataset(Record):
     path: str  # below the artifacts folder
     digest: str
     source: str
-    is_mnist: bool
+    is_mnist: bool  # exactly MNIST's images and labels
+    class_names: list[str]  # by label
     shapes: dict[str, list[int]]
     y_test_head: list[int]
     y_test_tail: list[int]
@@ -192,6 +194,18 @@ class Dataset(Record):
     prepared_digest: str
     repeated_test_images: int  # test images that are training images too, pixel for pixel
     blank_images: int  # images, of all splits, whose pixels are all equal
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of each image; one channel is grey, three are red, green and blue."""
+        _, height, width, *channels = self.shapes["x_train"]
+        return height, width, channels[0] if channels else 1
+
+    @property
+    def is_digits(self) -> bool:
+        """Whether the images are like MNIST's, so that handwriting can be brought to their form."""
+        named_so = self.class_names == list("0123456789")
+        return self.is_mnist or (self.image_shape == (28, 28, 1) and named_so)
 
 
 class Provenance(Record):
@@ -221,7 +235,7 @@ class Provenance(Record):
 class Results(Record):
     """A whole run."""
 
-    schema_version: Literal[3] = 3
+    schema_version: Literal[4] = 4
     status: Status
     parameters: dict[str, JsonValue]
     provenance: Provenance
@@ -247,6 +261,11 @@ class Results(Record):
         aggregate = self.models[name].aggregate
         assert aggregate is not None
         return aggregate.test_accuracy
+
+    @property
+    def is_tutorial(self) -> bool:
+        """Whether the tutorial's questions and figures fit: one of its networks on MNIST."""
+        return self.dataset.is_mnist and any(name in self.models for name in TUTORIAL_NETWORKS)
 
     @property
     def several_seeds(self) -> bool:

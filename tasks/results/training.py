@@ -38,7 +38,10 @@ class Measures(Record):
 
 
 class TestMeasures(Measures):
-    """What is measured on test images; classes by index, `confusion[truth][prediction]` counts images."""
+    """What is measured on test images; classes by index.
+
+    `confusion` has (truth, prediction, images) of each pair that occurs, right ones included.
+    """
 
     accuracy_ci95: Interval
     nll_ci95: Interval | None
@@ -46,7 +49,7 @@ class TestMeasures(Measures):
     calibration_error_by_chance: float | None  # 95 % of perfectly calibrated networks would show less
     per_class_accuracy: list[float | None]
     per_class_n: list[int]
-    confusion: list[list[int]]
+    confusion: list[tuple[int, int, int]]
 
     @property
     def no_better_than_chance(self) -> bool:

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from tasks.training.loop import Network, Progress
 
 EXIT_PARENT_GONE = 3
-CLASSES = 10  # of the images that the data room prepares
 SECONDS_BETWEEN_STEPS = 0.5  # of an epoch that are reported
 
 
@@ -65,7 +64,8 @@ def run(folder: Path, data_path: Path, say: Callable[..., None], may_start: thre
     with np.load(data_path, allow_pickle=False) as stored:
         data = {name: stored[name] for name in stored.files if name != "y_test"}
     loop.configure_tensorflow(specification.threads)
-    build = partial(MODELS[specification.model].build, data["x_train"].shape[1:], CLASSES)
+    classes = int(data["y_train"].max()) + 1  # the data room leaves no class without a training image
+    build = partial(MODELS[specification.model].build, data["x_train"].shape[1:], classes)
     network, progress = loop.Network(build, specification, len(data["y_train"])), loop.Progress()
     checkpoint = load_checkpoint(folder, say) or Checkpoint()
     if checkpoint.arrays:

@@ -13,7 +13,7 @@ from prefect.logging import disable_run_logger
 from small_datasets import changed, small_dataset
 
 from tasks.data.arrays import Arrays, content_digest, holds, keep, read_npz
-from tasks.data.download import VerifiedDataset
+from tasks.data.download import DIGITS, VerifiedDataset
 from tasks.data.prepare import (
     class_counts,
     even_sample,
@@ -38,13 +38,13 @@ def stored(folder: Path, arrays: Arrays) -> VerifiedDataset:
     """The record of a data set as the download leaves it."""
     path = folder / "digits.npz"
     keep(path, arrays, print)
-    return VerifiedDataset("digits", str(path), content_digest(arrays), "a test", is_mnist=False)
+    return VerifiedDataset("digits", str(path), content_digest(arrays), "a test", False, DIGITS)
 
 
 @given(st.integers(50, 70000), st.floats(0.25, 0.75))
 def test_the_split_is_that_of_keras(images: int, validation_split: float) -> None:
     """Keras computes int(math.floor(n * (1.0 - validation_split))); it must agree at every rounding."""
-    assert split_at(images, validation_split) == int(images * (1.0 - validation_split))
+    assert split_at(images, validation_split, 10) == int(images * (1.0 - validation_split))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_the_split_is_that_of_keras(images: int, validation_split: float) -> Non
 def test_an_impossible_split_is_an_error(images: int, validation_split: float, expected: str) -> None:
     """The split is a fraction, and leaves ten images on either side."""
     with pytest.raises(UserError, match=f"expected {expected}"):
-        split_at(images, validation_split)
+        split_at(images, validation_split, 10)
 
 
 def test_the_parts_are_disjoint_and_in_order() -> None:
@@ -95,13 +95,13 @@ def test_a_sorted_dataset_whose_split_loses_a_class_is_an_error() -> None:
 def test_a_stratified_sample_keeps_the_proportions() -> None:
     """Of 60 zeros, 30 ones and 10 twos, 10 images are 6, 3 and 1."""
     labels = np.repeat(np.array([0, 1, 2], np.uint8), [60, 30, 10])
-    assert class_counts(labels[stratified_sample(labels, 10)])[:3] == [6, 3, 1]
+    assert class_counts(labels[stratified_sample(labels, 10)], 10)[:3] == [6, 3, 1]
 
 
 def test_a_stratified_sample_of_ten_has_every_class() -> None:
     """Even a class with one image in a thousand."""
     labels = np.append(np.arange(1000) % 9, 9).astype(np.uint8)
-    assert class_counts(labels[stratified_sample(labels, 10)]) == [1] * 10
+    assert class_counts(labels[stratified_sample(labels, 10)], 10) == [1] * 10
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=200), st.data())
@@ -132,7 +132,7 @@ def test_a_reduced_training_set_comes_from_the_fitted_part() -> None:
     chosen = parts["x_train"][:, 0, 0, 0].tolist()
     assert len(chosen) == 30
     assert max(chosen) < 80
-    assert class_counts(parts["y_train"]) == [3] * 10
+    assert class_counts(parts["y_train"], 10) == [3] * 10
     assert (parts["y_train"] == np.array(chosen) % 10).all()
     assert parts["x_validation"][:, 0, 0, 0].tolist() == list(range(80, 100))
 

@@ -90,7 +90,8 @@ def test_no_run(tmp_path: Path, example: Results) -> None:
 def test_the_best_run_is_asked(tmp_path: Path, example: Results) -> None:
     """Not the latest: the completed run of MNIST with the most accurate network; the newest of equals."""
     good, better = ({"dense": [training(example, 0, accuracy, 0.1)]} for accuracy in (0.97, 0.99))
-    fashion = example.dataset.model_copy(update={"is_mnist": False})
+    other = {"is_mnist": False, "class_names": ["shirt", "shoe"]}
+    fashion = example.dataset.model_copy(update=other)
     run_of(tmp_path, example, better, "20260101-older")
     expected = run_of(tmp_path, example, better, "20260102-equal")
     run_of(tmp_path, example, good, "20260103-worse")
@@ -98,5 +99,7 @@ def test_the_best_run_is_asked(tmp_path: Path, example: Results) -> None:
         tmp_path, example, {"dense": [training(example, 0, 1, 0)]}, "20260104-failed", status=Status.FAILED
     )
     run_of(tmp_path, example, {"dense": [training(example, 0, 1, 0)]}, "20260105-fashion", dataset=fashion)
+    with pytest.raises(UserError, match="no digits of 28 x 28"):
+        named_run(tmp_path / "runs" / "20260105-fashion")
     files.write_json(tmp_path / "runs" / "20260106-of-an-earlier-version" / "results.json", {})
-    assert (best_run(tmp_path).run, best_run(tmp_path).chosen_from) == (str(expected), 4)
+    assert (best_run(tmp_path).run, best_run(tmp_path).chosen_from) == (str(expected), 3)

@@ -198,7 +198,7 @@ def test_odd_names_make_safe_paths() -> None:
 
 def test_confusion_without_mistakes() -> None:
     """A network without a mistake, and a class without an image, can be drawn."""
-    test = on_test(confusion=[[5, 0], [0, 0]], per_class_n=[5, 0])
+    test = on_test(confusion=[(0, 0, 5)], per_class_n=[5, 0])
     texts = {text.get_text() for text in draw_confusion([test]).findobj(Text)}
     assert {"100.0 % of 5", "no image"} <= texts
 

@@ -192,24 +192,27 @@ def test_after_best_epoch(found: AccuracyChange, sentence: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("matrices", "sentence"),
+    ("confusions", "sentence"),
     [
-        ([[[3, 1], [0, 5]]], "1 mistake on 9 test images; most often, 1 time, a 0 was taken for a 1."),
         (
-            [[[3, 1], [0, 5]], [[4, 0], [1, 4]]],
+            [[(0, 0, 3), (0, 1, 1), (1, 1, 5)]],
+            "1 mistake on 9 test images; most often, 1 time, a 0 was taken for a 1.",
+        ),
+        (
+            [[(0, 0, 3), (0, 1, 1), (1, 1, 5)], [(0, 0, 4), (1, 0, 1), (1, 1, 4)]],
             "2 mistakes on 18 test images (all 2 seeds added); most often, 1 time, a 0 was taken for a 1 "
             "(as often: 1 other pair).",
         ),
-        ([[[4, 0], [0, 5]]], "No mistake on 9 test images."),
+        ([[(0, 0, 4), (1, 1, 5)]], "No mistake on 9 test images."),
         (
-            [[[3, 1], [0, 0]]],
+            [[(0, 0, 3), (0, 1, 1)]],
             "5 of 9 test images have no answer: no probability is finite. 1 mistake on the others.",
         ),
     ],
 )
-def test_confusion(matrices: list[list[list[int]]], sentence: str) -> None:
+def test_confusion(confusions: list[list[tuple[int, int, int]]], sentence: str) -> None:
     """Seeds added: the most frequent mistake, how many are as frequent, and images without a finite answer."""
-    trainings = [training(test=on_test(n=9, confusion=matrix)) for matrix in matrices]
+    trainings = [training(test=on_test(n=9, confusion=pairs)) for pairs in confusions]
     assert confusion(trainings) == sentence
 
 

@@ -92,11 +92,11 @@ def test_nothing_in_common_with_the_previous_run() -> None:
 
 
 def test_other_data_is_not_compared_with_the_tutorial() -> None:
-    """For data that are not MNIST neither the tutorial's figures nor MNIST's label errors are mentioned."""
+    """For data that are not MNIST neither the tutorial nor MNIST's label errors are mentioned."""
     data = DATASET.model_copy(update={"name": "fashion-mnist", "is_mnist": False})
     markdown = report_markdown(run({"cnn": network()}, dataset=data))
     assert markdown.startswith("# fashion-mnist: cnn\n")
-    assert "Beside the tutorial" not in markdown
+    assert "tutorial" not in markdown
     assert "Northcutt" not in markdown
 
 

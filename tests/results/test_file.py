@@ -53,7 +53,7 @@ def test_another_version(run: Path) -> None:
     """A file of another version gets one line that says what to do."""
     write_json(run / RESULTS, {"schema_version": 1, "status": "completed"})
     with pytest.raises(
-        UserError, match=r"is of schema version 1, .* reads 3\. Run the pipeline again"
+        UserError, match=r"is of schema version 1, .* reads 4\. Run the pipeline again"
     ) as caught:
         read_results(run)
     assert len(str(caught.value).splitlines()) == 1

@@ -14,7 +14,7 @@ import pytest
 from specified import specified
 
 from tasks import files
-from tasks.data.download import VerifiedDataset
+from tasks.data.download import DIGITS, VerifiedDataset
 from tasks.data.prepare import PreparedData
 from tasks.store.sealed import write_record
 from tasks.training import process as process_module
@@ -26,7 +26,13 @@ from tasks.training.train import Training
 
 READY = "say(event='ready', epochs_done=0, epochs=2); sys.stdin.readline();"
 PREPARED = PreparedData(
-    *(VerifiedDataset("mnist", "mnist.npz", "digest", "test", True), "prepared.npz", "digest", 0.1, None),
+    *(
+        VerifiedDataset("mnist", "mnist.npz", "digest", "test", True, DIGITS),
+        "prepared.npz",
+        "digest",
+        0.1,
+        None,
+    ),
     *({}, {}, {}, [], [], 0, 0, "images.npz"),
 )
 SPECIFICATION = specified(epochs=2)
