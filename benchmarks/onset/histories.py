@@ -63,14 +63,6 @@ FRESH = {
     "images_20000": Setting(seeds=10, epochs=40, images=20_000),
     "raw_pixels_images_10000": Setting(seeds=10, epochs=40, images=10_000, pixel_scaling="none"),
 }
-LATER = {
-    "images_8000": Setting(seeds=5, epochs=40, images=8_000, learning_rate=2e-3),
-    "l2_0.01": Setting(seeds=5, epochs=40, images=15_000, learning_rate=4e-3, l2=1e-2),
-    "raw_pixels_images_5000": Setting(seeds=5, epochs=40, images=5_000, pixel_scaling="none"),
-    "cosine_0.005": Setting(
-        seeds=5, epochs=40, images=8_000, learning_rate=5e-3, learning_rate_schedule="cosine"
-    ),
-}
 OTHERS = 18_000  # images that are neither fitted nor validation: what would the loss be on other images?
 
 
@@ -98,8 +90,8 @@ def main(*names: str) -> None:
     """Train these settings, by default those of FRESH."""
     folder = PROJECT / "artifacts" / "onset_histories"
     folder.mkdir(exist_ok=True)
-    for name in names or LATER:
-        setting, started = (TUNING | FRESH | LATER)[name], time.monotonic()
+    for name in names or FRESH:
+        setting, started = (TUNING | FRESH)[name], time.monotonic()
         order = np.random.default_rng(0).permutation(FITTED)
         data, others = splits(order[: setting.images]), splits(order[setting.images :][:OTHERS])
         for part in ("x", "y"):

@@ -116,6 +116,6 @@ def simulated_runs(name: str, epochs: int, correlation: float, count: int) -> li
     truth = shapes(epochs)[name]
     best = int(np.argmin(truth))
     onset = best + 2 if truth[-1] > 1.02 * truth[best] else None
-    generator = np.random.default_rng([2027, epochs, round(10 * correlation), *name.encode()])
+    generator = np.random.default_rng([2028, epochs, round(10 * correlation), *name.encode()])
     noise = (autocorrelated(generator, epochs, correlation) for _ in range(count))
     return [Run(truth + 0.03 * each, None, truth, onset) for each in noise]

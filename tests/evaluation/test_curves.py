@@ -7,6 +7,7 @@ from sklearn.isotonic import IsotonicRegression
 from tasks.evaluation.curves import (
     falls_then_rises,
     noise_of,
+    noise_of_steps,
     peak_of,
     reaches,
     valley_of,
@@ -61,7 +62,7 @@ def test_a_fall_without_a_rise_has_no_evidence() -> None:
 def test_the_reach_of_a_mean() -> None:
     """Student's standard errors of noise over root n, for independent epochs; the images' luck adds its own."""
     curve = np.random.default_rng(2).standard_normal(40)
-    noise, student = noise_of(curve, lags=1), 2.228  # ten degrees of freedom for 40 epochs
+    noise, student = noise_of_steps(curve), 2.120  # 16 degrees of freedom for 40 epochs
     weights = np.full((1, 40), 1 / 40)
     alone = reaches(curve, weights, 0.0, None)
     assert alone == pytest.approx(student * noise / np.sqrt(40), rel=1e-3)
@@ -106,6 +107,14 @@ def test_the_noise_is_that_of_the_differences() -> None:
     for step in noise:
         autocorrelated.append(0.7 * autocorrelated[-1] + np.sqrt(1 - 0.49) * step)
     assert 0.7 < noise_of(np.array(autocorrelated)) < 1.0
+
+
+def test_a_jump_is_no_noise() -> None:
+    """Two of 38 differences hold a jump by 100 deviations; each counts as 2.5."""
+    noise = np.random.default_rng(0).standard_normal(48)
+    jumped = noise + 100 * (np.arange(48) > 30)
+    assert noise_of_steps(noise) == pytest.approx(1.0, abs=0.3)
+    assert noise_of_steps(jumped) == pytest.approx(noise_of_steps(noise), rel=0.3)
 
 
 def test_spikes_go_and_dips_stay() -> None:

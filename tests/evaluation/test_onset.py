@@ -97,7 +97,7 @@ def test_fewer_than_eight_epochs_are_too_short(curve: list[float]) -> None:
 
 def test_a_loss_that_still_falls_has_not_risen() -> None:
     """A rise is excluded up to the last epoch, which is the lowest; nothing is said of those that may follow."""
-    onset = find_onset([1 / epoch for epoch in range(1, 31)])
+    onset = find_onset([1 + 1 / epoch for epoch in range(1, 31)])
     assert (onset.status, onset.epoch, onset.lowest_at) == ("rise_excluded", None, 30)
 
 
