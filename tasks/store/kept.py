@@ -137,8 +137,8 @@ def older_runs(artifacts: Artifacts, keep: int) -> list[Path]:
     """Return the runs that are not among the newest `keep` of their deployment, and that nothing holds.
 
     A run is held by a link to it or into it (such as `latest`), by being the last completed one of its deployment,
-    and by a kept run that failed and was held against it: the next run will be held against it too, and a gate that
-    has lost its baseline would let a fall in accuracy pass.
+    and by a kept run that failed and was held against it: the next run will be held against it too, and a gate
+    that has lost its baseline would let a fall in accuracy pass.
     """
     ended = Ended.all_of(artifacts)
     links = [path for folder in (artifacts.root, artifacts.runs) for path in folder.glob("*")]
