@@ -1,4 +1,4 @@
-"""Where runs of a deployment may read and write: whoever may start one must not reach the rest of the machine."""
+"""Where runs of a deployment may read and write: parameters must not lead into the rest of the machine."""
 
 import os
 from pathlib import Path
