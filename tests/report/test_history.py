@@ -19,6 +19,7 @@ from tasks.report.history import (
 )
 from tasks.results.enums import OnsetStatus
 from tasks.results.file import RESULTS, read_results, write_results
+from tasks.results.run import SCHEMA_VERSION
 
 
 def test_one_line_per_run_model_and_seed(tmp_path: Path) -> None:
@@ -69,7 +70,7 @@ def test_runs_of_other_versions_are_one_warning(tmp_path: Path, caplog: pytest.L
         assert len(run_history(tmp_path)) == 0
     (message,) = caplog.messages
     assert "3 runs of other versions" in message
-    assert "schema version 1, and this version of the program reads 3" in message
+    assert f"schema version 1, and this version of the program reads {SCHEMA_VERSION}" in message
 
 
 def test_degrading_is_no_onset() -> None:
