@@ -37,11 +37,13 @@ DEFAULT_MODELS = ["dense", "cnn", "regularized_cnn"]
 
 
 def run_name() -> str:
-    """Return a name that says what the flow run does, such as "mnist-dense-cnn-seed-0"."""
+    """Return a name that tells the run from others, such as "mnist-dense-cnn-seed-0-5-epochs-2000-images"."""
     parameters = flow_run.parameters
     seeds = list(dict.fromkeys(parameters["seeds"]))
     seed = f"seed-{seeds[0]}" if len(seeds) == 1 else f"{len(seeds)}-seeds"
     words = [Path(parameters["dataset"]).stem, *dict.fromkeys(map(name_of, parameters["models"])), seed]
+    for parameter, what in (("epochs", "epochs"), ("train_samples", "images")):
+        words += [f"{parameters[parameter]}-{what}"] if parameters[parameter] else []
     return shortened(re.sub(r"[^\w.-]+", "-", "-".join(words)), 100)
 
 
