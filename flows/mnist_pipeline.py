@@ -12,7 +12,7 @@ from prefect.states import Completed, Failed
 from pydantic import Field
 
 from tasks.comparison.compare import Header, Limits, compare
-from tasks.comparison.provenance import dataset_section, failures, keep_images, plans, provenance
+from tasks.comparison.provenance import dataset_section, failures, keep_images, not_trained, plans, provenance
 from tasks.data.download import download_mnist
 from tasks.data.prepare import prepare_mnist
 from tasks.evaluation.evaluate import evaluate
@@ -22,26 +22,28 @@ from tasks.report.write import report
 from tasks.results.enums import Status
 from tasks.results.file import read_results
 from tasks.store import layout
-from tasks.store.roots import check_roots
-from tasks.training.networks import MODELS
+from tasks.store.roots import check_networks_folder, check_roots
+from tasks.training.catalogue import ModelName, NetworkName, chosen, files_of, name_of
+from tasks.training.check import check_networks, doubtful, without
+from tasks.training.own_network import own_network
 from tasks.training.process import trainings_end_with_this
 from tasks.training.runner import THREADS, TrainingRunner, wait_for_all
 from tasks.training.specification import specifications
 from tasks.training.train import train
 from tasks.wording import shortened
 
-NetworkName = Literal["dense", "cnn", "regularized_cnn", "deep_cnn", "challenger"]
-ModelName = Literal[NetworkName, "all"]
 Accuracy = Annotated[float, Field(ge=0, le=1)]
-DEFAULT_MODELS: list[ModelName] = ["dense", "cnn", "regularized_cnn"]
+DEFAULT_MODELS = ["dense", "cnn", "regularized_cnn"]
 
 
 def run_name() -> str:
-    """Return a name that says what the flow run does, such as "mnist-dense-cnn-seed-0"."""
+    """Return a name that tells the run from others, such as "mnist-dense-cnn-seed-0-5-epochs-2000-images"."""
     parameters = flow_run.parameters
     seeds = list(dict.fromkeys(parameters["seeds"]))
     seed = f"seed-{seeds[0]}" if len(seeds) == 1 else f"{len(seeds)}-seeds"
-    words = [Path(parameters["dataset"]).stem, *dict.fromkeys(parameters["models"]), seed]
+    words = [Path(parameters["dataset"]).stem, *dict.fromkeys(map(name_of, parameters["models"])), seed]
+    for parameter, what in (("epochs", "epochs"), ("train_samples", "images")):
+        words += [f"{parameters[parameter]}-{what}"] if parameters[parameter] else []
     return shortened(re.sub(r"[^\w.-]+", "-", "-".join(words)), 100)
 
 
@@ -71,7 +73,7 @@ def mnist_pipeline(
 
     Args:
         dataset: "mnist", or a path: an npz file or a folder of IDX files with 28 x 28 grey images of ten classes.
-        models: the networks to train; "all" for every one.
+        models: dense, cnn, regularized_cnn, deep_cnn, challenger, "all" for these, FILE.py:FUNCTION for your own.
         seeds: each network is trained once with each seed; three or more allow statements about the network.
         epochs: passes over the training images; by default each network's own number.
         batch_size: images per optimizer step.
@@ -96,14 +98,13 @@ def mnist_pipeline(
         artifacts_dir=artifacts_dir,
     )
     artifacts = layout.claimed(artifacts_dir)
-    names = list(MODELS) if "all" in models else list(dict.fromkeys(models))
+    check_networks_folder(deployment_name is not None, models=files_of(models))
+    recipes, problems = chosen(models)
 
     data = download_mnist(dataset, str(artifacts))
     prepared = prepare_mnist(data, validation_split, train_samples, str(artifacts))
-    run_folder = layout.start_run(artifacts, flow_run.name, started)
-
     specs = specifications(
-        names,
+        recipes,
         seeds,
         prepared.digest,
         epochs=epochs,
@@ -114,9 +115,13 @@ def mnist_pipeline(
         threads=THREADS,
     )
     with trainings_end_with_this():
+        if asked := doubtful(specs, recipes, prepared.shapes["x_train"][1:3], artifacts):
+            problems |= check_networks(asked, recipes, prepared, training_timeout)
+            specs = without(specs, problems)
+        run_folder = layout.start_run(artifacts, flow_run.name, started)
         trainings = [
             train.with_options(name=f"train-{spec.model.replace('_', '-')}").submit(
-                spec, prepared, str(artifacts), refresh, training_timeout
+                spec, prepared, str(artifacts), refresh, training_timeout, own_network(recipes[spec.model])
             )
             for spec in specs
         ]
@@ -136,7 +141,7 @@ def mnist_pipeline(
         str(run_folder),
         header,
         [evaluated.result() for evaluated in evaluations if evaluated.state.is_completed()],
-        failures(specs, trainings, evaluations),
+        [*not_trained(problems, seeds), *failures(specs, trainings, evaluations)],
         Limits(min_test_accuracy, max_accuracy_drop),
     )
     layout.point_latest_at(run_folder, get_run_logger().warning)

@@ -23,7 +23,15 @@ from tasks.store.ownership import MARKER, NOBODYS, OWN, is_run, is_training, mar
 
 PROJECT = Path(__file__).resolve().parents[2]
 ARTIFACTS = PROJECT / "artifacts"
-WRITTEN = ("data", "trainings/*", "runs/*", "runs/*/trainings", "runs/*/figures", "recognized/*")
+WRITTEN = (
+    "data",
+    "trainings/*",
+    "trainings/*/network",
+    "runs/*",
+    "runs/*/trainings",
+    "runs/*/figures",
+    "recognized/*",
+)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
@@ -14,7 +16,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.cli import pipeline_command
 from flows.cli.script import prefect_server
-from flows.mnist_pipeline import mnist_pipeline
+from flows.mnist_pipeline import mnist_pipeline, run_name
 from tasks.errors import UserError
 from tasks.printable import printable
 
@@ -46,6 +48,39 @@ def test_a_gate_for_a_network_called_all() -> None:
     with pytest.raises(ParameterTypeError):
         mnist_pipeline.validate_parameters({"min_test_accuracy": {"all": 0.97}})
     assert mnist_pipeline.validate_parameters({"min_test_accuracy": {"cnn": 0.97}})["min_test_accuracy"]
+
+
+def test_networks_of_a_deployment() -> None:
+    """A deployment takes a function in a file as a network; another word is refused before a run begins."""
+    for models in (["dense", "networks/example.py:wide"], ["all"]):
+        assert mnist_pipeline.validate_parameters({"models": models})["models"] == models
+    with pytest.raises(ParameterTypeError, match=r"FILE\.py:FUNCTION"):
+        mnist_pipeline.validate_parameters({"models": ["networks/example.py"]})
+    assert "pattern" in str(mnist_pipeline.parameters.properties["models"])
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "mnist-dense-cnn-seed-0"),
+        (
+            {"seeds": [3, 1], "epochs": 5, "train_samples": 2000},
+            "mnist-dense-cnn-2-seeds-5-epochs-2000-images",
+        ),
+        ({"dataset": "../my data/숫자.npz", "models": ["dense"]}, "숫자-dense-seed-0"),
+    ],
+)
+def test_run_names(given: dict[str, Any], expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run's name tells it from runs of other networks, seeds, epochs and images, and holds no path."""
+    usual = {
+        "dataset": "mnist",
+        "models": ["dense", "cnn"],
+        "seeds": [0],
+        "epochs": None,
+        "train_samples": None,
+    }
+    monkeypatch.setattr("flows.mnist_pipeline.flow_run", SimpleNamespace(parameters=usual | given))
+    assert run_name() == expected
 
 
 def test_run_and_run_again(artifacts: Path, environment: dict[str, str]) -> None:
@@ -132,7 +167,7 @@ def process_of(folder_prefix: str, parent: int, recursive: bool = False) -> psut
 def test_missing_dataset(artifacts: Path, environment: dict[str, str]) -> None:
     """A data set that is not there is one clear line and leaves no run behind."""
     done = pipeline(artifacts, environment, "--dataset", "/nowhere/mnist.npz")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "no file or folder /nowhere/mnist.npz" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert not (artifacts / "runs").exists()
@@ -155,7 +190,10 @@ def test_missing_dataset(artifacts: Path, environment: dict[str, str]) -> None:
         ("--pixel-scaling half", "unit"),
         ("--training-timeout 0", "greater than 0"),
         ("--min-test-accuracy 7", "from 0 to 1"),
-        ("--min-test-accuracy lenet=0.9", "name=number"),
+        ("--min-test-accuracy lenet=0.9", "names lenet, which this run does not train"),
+        ("--min-test-accuracy le-net=0.9", "name=number"),
+        ("--models nowhere.py:wide", "There is no file"),
+        ("--models dense networks/example.py:cnn", "there is another network cnn (one of ours)"),
         ("--min-test-accuracy dense=0.9 dense=0", "once for each network"),
         ("--models dense --min-test-accuracy cnn=0.9 dense=0.9", "names cnn, which this run does not train"),
         ("--min-test-accuracy challenger=0", "(--models dense cnn regularized_cnn)"),

@@ -1,5 +1,6 @@
 """The server that a script uses: the configured one, or a temporary one; what is said when neither works."""
 
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flows.cli import script, temporary_server
+from flows.cli import automations, script, temporary_server
 from flows.cli.script import check_server
 from flows.cli.temporary_server import ServerFailedError
 from tasks.errors import UserError
@@ -49,6 +50,27 @@ def test_something_else_answers(something_else: str, monkeypatch: pytest.MonkeyP
     """A server that is no Prefect server is told from one, and a password in its address is not shown."""
     said = complaint(f"http://me:secret@{something_else}", monkeypatch)
     assert f"No Prefect server answers at http://me:***@{something_else}" in said
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize("password", ["secret", "se:cr@et", "se%20cret"])
+def test_passwords_in_addresses(password: str) -> None:
+    """What Prefect logs to the terminal of a script, such as a run's address, shows no password."""
+    address = f"View at http://me:{password}@host:4200/runs/1"
+    record = logging.makeLogRecord({"msg": "%s, ask @me", "args": (address,)})
+    assert script.is_printable(record)
+    assert record.getMessage() == "View at http://me:***@host:4200/runs/1, ask @me"
+
+
+def test_automations_show_no_password(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command that creates the automations says what is wrong with a server, and no password."""
+    url = f"http://me:secret@127.0.0.1:{temporary_server.free_port()}/api"
+    with script.temporary_settings({script.PREFECT_API_URL: url}):
+        assert automations.command() == 1
+    said = capsys.readouterr().err
+    assert "http://me:***@127.0.0.1" in said
     assert "secret" not in said
 
 
