@@ -153,17 +153,18 @@ def test_onset_over_seeds() -> None:
     seen = [onset(OnsetStatus.OVERFITS, epoch) for epoch in (8, 9, 11)]
     unseen, undecided = onset(), onset(OnsetStatus.UNDECIDED)
     assert over_seeds(*seen, unseen, undecided) == (
-        "3 of 5 seeds overfit within 20 epochs, median epoch 10 of the 4 decided (8-11); "
+        "Overfitting is seen in 3 of 5 seeds within 20 epochs, median epoch 10 of the 4 decided (seeds: 8-11); "
         "1 without a rise of more than 5 % that lasts; 1 undecided.",
-        "3 of 5 seeds, median epoch 10 (8 to 11), 1 undecided",
+        "seen in 3 of 5 seeds, median epoch 10 (seeds: 8 to 11), 1 undecided",
     )
     assert over_seeds(seen[0], unseen, unseen) == (
-        "1 of 3 seeds overfit within 20 epochs, at epochs 8-8; 2 without a rise of more than 5 % that lasts.",
-        "1 of 3 seeds (8 to 8)",
+        "Overfitting is seen in 1 of 3 seeds within 20 epochs, at epochs 8-8; "
+        "2 without a rise of more than 5 % that lasts.",
+        "seen in 1 of 3 seeds (seeds: 8 to 8)",
     )
     assert over_seeds(undecided, onset(OnsetStatus.TOO_SHORT)) == (
-        "0 of 2 seeds overfit within 20 epochs; 2 undecided.",
-        "0 of 2 seeds, 2 undecided",
+        "Overfitting is seen in 0 of 2 seeds within 20 epochs; 2 undecided.",
+        "seen in 0 of 2 seeds, 2 undecided",
     )
 
 
