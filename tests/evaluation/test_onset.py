@@ -133,6 +133,14 @@ def test_a_rise_that_passes_leaves_its_trace() -> None:
     assert onset.earlier_low < 25
 
 
+def test_recovered_is_a_claim_of_absence_too() -> None:
+    """Under more noise the end may still lie 5 % above the first minimum: undecided, but the rise is not forgotten."""
+    bump = np.exp(-(((np.arange(50) - 25) / 5) ** 2))
+    onset = find_onset(noisy((1 + 2.0 ** -np.arange(1.0, 51) + bump).tolist(), 0.05))
+    assert onset.status == "undecided"
+    assert onset.earlier_low is not None
+
+
 def test_a_drop_of_the_learning_rate_moves_the_minimum() -> None:
     """A plateau, a drop at epoch 100, lowest at 102, then a rise: the onset is not before the drop."""
     time = np.arange(1, 151)
