@@ -47,7 +47,7 @@ def save(figure: Figure, path: Path) -> Path:
     """Write a PNG atomically; the same figure gives the same bytes."""
     with atomic_write(path) as temporary:
         # The same bytes as of `savefig`, which draws every figure twice.
-        FigureCanvasAgg(figure).print_png(temporary, metadata={"Software": None})
+        FigureCanvasAgg(figure).print_png(temporary, metadata={"Software": None})  # type: ignore[no-untyped-call]
     return path
 
 
