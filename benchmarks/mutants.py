@@ -3,10 +3,11 @@
     python -m benchmarks.mutants tasks/evaluation/onset.py tasks/files.py [--number 6] [--seed 0]
 
 A mutant is a module in which one thing is different: a comparison (cmp), + - * or / (bin), a number that is
-greater by one (num), `and` for `or` (bool), or a `not` that is gone (not). The tests of tasks/ROOM/NAME.py are the
-fast ones of tests/ROOM/, those of test_NAME.py first. A mutant is noticed if a test fails, or if the tests take
-half a minute more than three times as long. Prints the mutants that survive (a person has to see which of them
-change nothing that matters) and the share that is noticed. All happens in a copy of the repository.
+greater by one (num; not one of a long list), `and` for `or` (bool), or a `not` that is gone (not). The tests of
+tasks/ROOM/NAME.py are the fast ones of tests/ROOM/, those of test_NAME.py first. A mutant is noticed if a test
+fails, or if the tests take half a minute more than three times as long. Prints the mutants that survive (a person
+has to see which of them change nothing that matters) and the share that is noticed. All happens in a copy of the
+repository.
 """
 
 import ast
@@ -60,6 +61,15 @@ def change(node: ast.AST) -> str | None:
     return None
 
 
+def is_table(node: ast.AST) -> bool:
+    """Return whether it is a list of many numbers: copied from a source, a test could only copy it again."""
+    return (
+        isinstance(node, ast.Tuple | ast.List)
+        and len(node.elts) > 10
+        and isinstance(node.elts[0], ast.Constant)
+    )
+
+
 def tests_of(module: Path) -> list[str]:
     """Return the test files of the module's room, its own first; those directly in tests/ if it is in no room."""
     room = PROJECT.joinpath("tests", *module.parent.parts[1:])
@@ -100,8 +110,9 @@ def passes(folder: Path, tests: list[str], limit: float) -> bool:
 
 def mutants(source: str, number: int, seed: str) -> Iterator[tuple[int, str, str]]:
     """Yield line, kind and text of `number` mutants, fewer if there are not so many places."""
-    kinds = [change(node) for node in list(ast.walk(ast.parse(source)))]
-    places = [place for place, kind in enumerate(kinds) if kind]
+    nodes = list(ast.walk(ast.parse(source)))
+    copied = {number for node in nodes if is_table(node) for number in node.elts}
+    places = [place for place, node in enumerate(nodes) if node not in copied and change(node)]
     for place in sorted(random.Random(seed).sample(places, min(number, len(places)))):
         tree = ast.parse(source)
         node = list(ast.walk(tree))[place]

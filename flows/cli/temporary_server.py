@@ -26,7 +26,7 @@ from typing import IO
 from tasks.errors import PlainError
 from tasks.store.layout import PROJECT
 
-STARTUP_SECONDS = 120
+STARTUP_SECONDS = 300  # beside other work a new database has taken more than two minutes
 NAMES_A_SERVER = re.compile(r"api_url|\[(tool\.prefect\.)?api\]|^api\b", re.IGNORECASE | re.MULTILINE)
 # Ends the server when standard input ends, that is with this process, and ends itself when the server does.
 LEASH = (
@@ -133,7 +133,7 @@ def stop(leash: subprocess.Popen[bytes]) -> None:
 
 
 def wait_until_healthy(server: Server) -> None:
-    """Return when the server answers; raise ServerFailedError if it ended, or is silent for two minutes."""
+    """Return when the server answers; raise ServerFailedError if it ended, or is silent for five minutes."""
     deadline = time.monotonic() + STARTUP_SECONDS
     while time.monotonic() < deadline:
         with (
