@@ -117,7 +117,7 @@ def mutants(source: str, number: int, seed: str) -> Iterator[tuple[int, str, str
         tree = ast.parse(source)
         node = list(ast.walk(tree))[place]
         kind = change(node)
-        yield node.lineno, kind, ast.unparse(ast.fix_missing_locations(tree))
+        yield node.lineno, kind, ast.unparse(ast.fix_missing_locations(tree))  # type: ignore[attr-defined]
 
 
 def main(*modules: Path, number: int = 6, seed: int = 0) -> None:
