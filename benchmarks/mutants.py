@@ -111,13 +111,13 @@ def passes(folder: Path, tests: list[str], limit: float) -> bool:
 def mutants(source: str, number: int, seed: str) -> Iterator[tuple[int, str, str]]:
     """Yield line, kind and text of `number` mutants, fewer if there are not so many places."""
     nodes = list(ast.walk(ast.parse(source)))
-    copied = {number for node in nodes if is_table(node) for number in node.elts}
+    copied = {number for node in nodes if is_table(node) for number in node.elts}  # type: ignore[attr-defined]
     places = [place for place, node in enumerate(nodes) if node not in copied and change(node)]
     for place in sorted(random.Random(seed).sample(places, min(number, len(places)))):
         tree = ast.parse(source)
         node = list(ast.walk(tree))[place]
         kind = change(node)
-        yield node.lineno, kind, ast.unparse(ast.fix_missing_locations(tree))
+        yield node.lineno, kind, ast.unparse(ast.fix_missing_locations(tree))  # type: ignore[attr-defined]
 
 
 def main(*modules: Path, number: int = 6, seed: int = 0) -> None:
