@@ -55,9 +55,8 @@ def test_a_network_that_is_left_out_is_named(tmp_path: Path, monkeypatch: pytest
     """The page says which network it cannot compute, and why; if there is no other, there is no page."""
 
     def read(folder: Path) -> list[dict[str, Any]]:
-        page_layers(
-            [{"class_name": "Residual", "module": "example<b>", "config": {}}] * (folder.name == "bad"), []
-        )
+        own: Any = {"class_name": "Residual", "module": "example<b>", "config": {}}
+        page_layers([own] if folder.name == "bad" else [], [])
         return []
 
     monkeypatch.setattr(draw_page, "read_network", read)
