@@ -58,6 +58,9 @@ def test_a_model_without_a_result_does_not_hold() -> None:
     """A failed model has not shown the accuracy required."""
     (gate,) = gate_min_test_accuracy(0.5, {"cnn": model()})
     assert (gate.outcome, gate.reason) == (GateOutcome.NOT_HELD, GateReason.NO_RESULT)
+    for limit in (0.5, {"wide": 0.5}):
+        gate = gate_min_test_accuracy(limit, {}, failed=["wide", "wide"])[-1]  # it could not be trained
+        assert (gate.model, gate.outcome, gate.reason) == ("wide", GateOutcome.NOT_HELD, GateReason.NO_RESULT)
 
 
 def drop_gate(before: int, now: int, limit: float) -> Gate:
