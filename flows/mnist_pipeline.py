@@ -1,5 +1,10 @@
 """The pipeline: get MNIST, train the networks as parallel branches, evaluate, compare, report."""
 
+if __name__ == "__main__":  # the server starts while the imports below go on
+    from flows.cli.temporary_server import start_early
+
+    start_early()
+
 import re
 from datetime import UTC, datetime
 from pathlib import Path

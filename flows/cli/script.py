@@ -65,10 +65,10 @@ def prefect_server() -> Iterator[None]:
     os.environ["no_proxy"] = ",".join(filter(None, [not_by_proxy, "127.0.0.1"]))
     for handler in console_handlers():
         handler.addFilter(is_for_a_person)
-    with temporary_server() as api_url:
-        os.environ["PREFECT_API_URL"] = api_url  # for workers in other processes
-        with temporary_settings({PREFECT_API_URL: api_url}):
-            yield
+    api_url = temporary_server()
+    os.environ["PREFECT_API_URL"] = api_url  # for workers in other processes
+    with temporary_settings({PREFECT_API_URL: api_url}):
+        yield
 
 
 def check_server(url: str) -> None:

@@ -86,7 +86,7 @@ def collect_results(
     }
     comparisons = compare_models(compared, losses, onsets)
     gates = [
-        *gate_min_test_accuracy(limits.min_test_accuracy, models),
+        *gate_min_test_accuracy(limits.min_test_accuracy, models, [failure.model for failure in failures]),
         *gate_max_accuracy_drop(limits.max_accuracy_drop, right, baselines),
     ]
     failed = failures or any(gate.outcome is GateOutcome.NOT_HELD for gate in gates)

@@ -1,6 +1,6 @@
 """Gates: conditions on a run that turn it Failed, with everything measured and reported all the same."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,25 +12,27 @@ from tasks.results.run import Gate, ModelResult
 
 
 def gate_min_test_accuracy(
-    limit: float | Mapping[str, float] | None, models: Mapping[str, ModelResult]
+    limit: float | Mapping[str, float] | None, models: Mapping[str, ModelResult], failed: Collection[str] = ()
 ) -> list[Gate]:
     """One gate per model: is its test accuracy (the mean over seeds) at least the limit?
 
     `limit` is one number for all models of the run or one per name, None for no gate. The measured value counts,
     not its interval: the limit is the user's floor, set with the noise in mind. A model without a result does not
-    hold.
+    hold; `failed` are those that are missing because they could not be trained.
     """
     if limit is None:
         return []
-    limits = limit if isinstance(limit, Mapping) else dict.fromkeys(models, limit)
-    return [_min_test_accuracy(name, least, models.get(name)) for name, least in limits.items()]
+    limits = limit if isinstance(limit, Mapping) else dict.fromkeys([*models, *failed], limit)
+    return [
+        _min_test_accuracy(name, least, models.get(name), name in failed) for name, least in limits.items()
+    ]
 
 
-def _min_test_accuracy(name: str, least: float, model: ModelResult | None) -> Gate:
+def _min_test_accuracy(name: str, least: float, model: ModelResult | None, failed: bool) -> Gate:
     facts: dict[str, Any] = {"name": GateName.MIN_TEST_ACCURACY, "model": name, "limit": least}
-    if model is None:
+    if model is None and not failed:
         return Gate(**facts, outcome=GateOutcome.NOT_JUDGED, reason=GateReason.NOT_IN_THIS_RUN)
-    if model.aggregate is None:
+    if model is None or model.aggregate is None:
         return Gate(**facts, outcome=GateOutcome.NOT_HELD, reason=GateReason.NO_RESULT)
     observed = model.aggregate.test_accuracy.mean
     outcome = GateOutcome.HELD if observed >= least else GateOutcome.NOT_HELD

@@ -116,16 +116,19 @@ def read_network(folder: Path) -> list[dict[str, str | int | bool]]:
 def write_draw_page(run_folder: Path, results: Results) -> None:
     """Write draw.html with the first sound training of each network; there is no page if none of them is kept.
 
-    A training that is damaged, which the next run mends, is left out, and so is a network with a layer that the
-    page cannot compute. A page on which one draws digits is for networks that know digits.
+    A training that is damaged, which the next run mends, is left out. So is a network with a layer that the page
+    cannot compute: at its end it says which. A page on which one draws digits is for networks that know digits.
     """
-    artifacts, networks = Artifacts.of(run_folder).root, []
+    artifacts, networks, left_out = Artifacts.of(run_folder).root, [], []
     scale = 1 / 255 if results.dataset.pixel_scaling == "unit" else 1
     for name, model in results.models.items():
         for training in model.sound[:1]:
             try:
                 layers = read_network(artifacts / training.folder)
-            except (OSError, ValueError, DamagedError):
+            except (OSError, DamagedError):
+                continue
+            except ValueError as error:
+                left_out.append(f"<p>{escape(f'{name} is left out: {error}.')}</p>\n")
                 continue
             title = f"{name}, seed {training.seed}"
             networks.append({"name": name, "title": title, "scale": scale, "layers": layers})
@@ -135,4 +138,5 @@ def write_draw_page(run_folder: Path, results: Results) -> None:
     page = TEMPLATE.read_text(encoding="utf-8")
     page = page.replace("/*RUN*/", escape(results.provenance.run))
     page = page.replace("/*NETWORKS*/", json.dumps(networks).replace("<", "\\u003c"))
+    page = page.replace("</main>", f"</main>\n{''.join(left_out)}", 1)
     write_text(run_folder / PAGE, page)

@@ -45,7 +45,14 @@ def name_in_results(name: str) -> str:
 ModelName = Annotated[
     str,
     AfterValidator(known_network),
-    WithJsonSchema({"anyOf": [{"enum": [*MODELS, ALL]}, {"type": "string", "pattern": f"^{OWN.pattern}$"}]}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"title": "ours", "type": "string", "enum": [*MODELS, ALL]},
+                {"title": "FILE.py:FUNCTION", "type": "string", "pattern": f"^{OWN.pattern}$"},
+            ]
+        }
+    ),
 ]
 NetworkName = Annotated[str, AfterValidator(name_in_results)]
 
@@ -78,13 +85,13 @@ def chosen(models: Iterable[str]) -> tuple[dict[str, Recipe], dict[str, str]]:
     words = dict.fromkeys(word for each in models for word in (MODELS if each == ALL else (each,)))
     recipes: dict[str, Recipe] = {}
     problems: dict[str, str] = {}
-    origins: dict[str, str | tuple[Path, str]] = dict.fromkeys(MODELS, "one of ours")
+    origins = dict.fromkeys(MODELS, "one of ours")
     for word in words:
         name = name_of(word)
         if word in MODELS:
             recipes[name] = MODELS[word]
             continue
-        path = path_of(word.rpartition(":")[0])
+        path = path_of(*files_of([word]))
         if origins.setdefault(name, str(path)) != str(path):
             raise UserError(
                 f"{word}: there is another network {name} ({origins[name]}), and results know networks by their "
@@ -154,7 +161,7 @@ def read_python(file: Path) -> tuple[str, ast.Module]:
         text = file.read_text(encoding="utf-8")
         return text, ast.parse(text)
     except SyntaxError as error:
-        reason = f"line {error.lineno}: {error.msg}"
+        reason = f"line {error.lineno}: {error.msg}" if error.lineno else error.msg
     except (OSError, ValueError, RecursionError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
     raise UserError(f"{file} cannot be read as Python ({reason}). Correct it.")

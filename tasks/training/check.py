@@ -84,7 +84,7 @@ def check_networks(
         if left:  # the code of the first one that is left has ended the process
             problems[left.pop(0).model] = ended
     for name, words in problems.items():
-        get_run_logger().error("%s is not trained: %s", name, words)
+        get_run_logger().error("Not trained: %s: %s", name, words)
     return problems
 
 

@@ -42,7 +42,7 @@ def problem(specification: Specification, own: dict[str, str] | None, data: dict
             MODELS[specification.model].build(shape, classes)
         except ValueError as error:
             size = " x ".join(map(str, shape[:2]))
-            return f"it cannot be built for images of {size} pixels: {first_line(error)}"
+            return f"{specification.model} cannot be built for images of {size} pixels: {first_line(error)}"
         return None
     network = OwnNetwork(specification.model, own)
     try:

@@ -58,6 +58,9 @@ def test_a_model_without_a_result_does_not_hold() -> None:
     """A failed model has not shown the accuracy required."""
     (gate,) = gate_min_test_accuracy(0.5, {"cnn": model()})
     assert (gate.outcome, gate.reason) == (GateOutcome.NOT_HELD, GateReason.NO_RESULT)
+    for limit in (0.5, {"wide": 0.5}):
+        gate = gate_min_test_accuracy(limit, {}, failed=["wide", "wide"])[-1]  # it could not be trained
+        assert (gate.model, gate.outcome, gate.reason) == ("wide", GateOutcome.NOT_HELD, GateReason.NO_RESULT)
 
 
 def drop_gate(before: int, now: int, limit: float) -> Gate:
@@ -75,6 +78,13 @@ def test_a_drop_beyond_limit_and_chance_fails() -> None:
     assert (gate.since, gate.level) == ("earlier", 0.95)
     assert gate.at_least is not None
     assert gate.at_least > 0.01
+
+
+def test_a_drop_of_surely_no_more_than_the_limit_is_held() -> None:
+    """A drop of which exactly the limit is sure passes."""
+    sure = drop_gate(10, 50, 0.01).at_least
+    assert sure is not None
+    assert drop_gate(10, 50, sure).outcome is GateOutcome.HELD
 
 
 @pytest.mark.parametrize(

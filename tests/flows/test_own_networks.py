@@ -33,7 +33,8 @@ def killed(tmp_path_factory: pytest.TempPathFactory, flags: tuple[str, ...]) -> 
     """The artifacts of a run that was killed in the midst of one's own network's training, and of the next one."""
     folder = tmp_path_factory.mktemp("killed")
     run = Run(folder / "artifacts", flags, folder / "log")
-    assert wait_for(lambda: any(name.startswith("wide-") for name in checkpoints(run.artifacts)), pause=0.01)
+    wait_for(lambda: "wide-" in str(checkpoints(run.artifacts)) or not run.alive, pause=0.01)
+    assert run.alive, run.output
     run.kill_everything()
     (name,) = (name for name in checkpoints(run.artifacts) if name.startswith("wide-"))
     assert not (run.artifacts / "trainings" / name / "training.json").exists(), "it had ended before the kill"

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from chromium import MILLISECONDS, headless_browser, in_chromium
+from hand_made import network, run, training
 from pipeline_runs import Run
 
 from tasks.recognition.handwriting import mnist_form
+from tasks.report import draw_page
 from tasks.report.draw_page import page_layers, read_network
 from tasks.report.write import write_report
 from tasks.results.file import read_results
@@ -47,6 +49,25 @@ def test_a_layer_that_is_called_like_one_of_kerass() -> None:
     """A layer of one's own is none that the page knows, whatever its name."""
     with pytest.raises(ValueError, match=r"example\.Dense"):
         page_layers([{"class_name": "Dense", "module": "example", "config": {}}], [])
+
+
+def test_a_network_that_is_left_out_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page says which network it cannot compute, and why; if there is no other, there is no page."""
+
+    def read(folder: Path) -> list[dict[str, Any]]:
+        own: Any = {"class_name": "Residual", "module": "example<b>", "config": {}}
+        page_layers([own] if folder.name == "bad" else [], [])
+        return []
+
+    monkeypatch.setattr(draw_page, "read_network", read)
+    models = {name: network(training(folder=f"trainings/{name}")) for name in ("good", "bad")}
+    folder = tmp_path / "runs" / "run"
+    draw_page.write_draw_page(folder, run(models))
+    page = (folder / "draw.html").read_text()
+    assert "<p>bad is left out: draw.html cannot compute a layer example&lt;b&gt;.Residual.</p>" in page
+    assert "good is left out" not in page
+    draw_page.write_draw_page(folder, run({"bad": models["bad"]}))
+    assert not (folder / "draw.html").exists()
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 from own_files import edit, write_files
+from pipeline_runs import bits_of_training
+from training_process import Process, folder_of, only, train
 
 from tasks.store.layout import PROJECT
 from tasks.training.catalogue import read_network, read_recipe
 from tasks.training.networks import MODELS
-from tasks.training.own_network import kept_network
-from tasks.training.specification import LOOP, code_digests
+from tasks.training.own_network import OWN_FILES, kept_network, own_network
+from tasks.training.specification import LOOP, code_digests, specifications
 
 
 @pytest.fixture
@@ -115,6 +117,32 @@ def test_it_is_kept(file: Path, tmp_path: Path) -> None:
         assert kept_network(kept, "wide", network.digests()) is None
         network.keep(kept)
         assert kept_network(kept, "wide", network.digests()) == network
+
+
+@pytest.mark.long
+def test_killed_and_started_again(file: Path, tmp_path: Path) -> None:
+    """Killed twice, its training goes on from the text that is kept, and ends with the bits of one left alone."""
+    edit(file, "hidden(WIDTH),", "hidden(WIDTH), Twice(), keras.layers.Dropout(0.5),")
+    recipe = read_recipe(file, "wide")
+    settings = {"epochs": 40, "batch_size": 32, "learning_rate": None, "precision": "float32"}
+    (specification,) = specifications(
+        {"wide": recipe}, [0], "digest", pixel_scaling="unit", threads=1, **settings
+    )
+    bits = []
+    for kills in (0, 2):
+        (tmp_path / str(kills)).mkdir()
+        folder = folder_of(tmp_path / str(kills), specification)
+        own_network(recipe).keep(folder / OWN_FILES)
+        for _ in range(kills):
+            with Process(folder) as process:
+                process.wait_for("epoch")
+                process.process.kill()
+                process.wait()
+            assert not (folder / "training.json").exists(), "it had ended before the kill"
+        said = train(folder)
+        assert (only(said, "ready")["epochs_done"] > 0) == (kills > 0)
+        bits.append(bits_of_training(folder))
+    assert bits[0] == bits[1]
 
 
 def test_the_example() -> None:
