@@ -134,7 +134,7 @@ def test_a_rise_that_passes_leaves_its_trace() -> None:
 
 
 def test_recovered_is_a_claim_of_absence_too() -> None:
-    """Under more noise the end may still lie 5 % above the first minimum: undecided, but the rise is not forgotten."""
+    """Under more noise the end may lie 5 % above the first minimum: undecided, and the rise is not forgotten."""
     bump = np.exp(-(((np.arange(50) - 25) / 5) ** 2))
     onset = find_onset(noisy((1 + 2.0 ** -np.arange(1.0, 51) + bump).tolist(), 0.05))
     assert onset.status == "undecided"
