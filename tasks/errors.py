@@ -26,7 +26,7 @@ class UserError(PlainError):
 
 
 def explain(error: BaseException) -> str:
-    """Return one line for a person: what happened and, where the machine is the cause, what to do. No passwords."""
+    """Return one line for a person, without passwords: what happened and, if it is the machine, what to do."""
     if isinstance(error, PlainError):
         return without_passwords(str(error))
     if isinstance(error, OSError) and error.errno in MACHINE_ERRORS:
