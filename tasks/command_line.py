@@ -7,7 +7,7 @@ from collections.abc import Callable
 import cyclopts
 from pydantic import ValidationError
 
-from tasks.errors import UserError
+from tasks.errors import UserError, explain
 from tasks.printable import in_one_line, printable
 
 USAGE_ERROR, RUN_FAILED = 2, 1
@@ -41,7 +41,7 @@ def run_command(name: str, program: str, command: Callable[..., int]) -> int:
         print(f"{name}: {complaint(error)}", file=sys.stderr)
         return USAGE_ERROR
     except UserError as error:
-        print(printable(f"{name}: {error}"), file=sys.stderr)
+        print(printable(f"{name}: {explain(error)}"), file=sys.stderr)
         return USAGE_ERROR
     return code
 

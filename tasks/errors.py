@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from tasks.printable import without_passwords
+
 MACHINE_ERRORS = {
     errno.ENOSPC: "free some space and run again; finished epochs are kept.",
     errno.EDQUOT: "free some of your quota and run again; finished epochs are kept.",
@@ -24,9 +26,9 @@ class UserError(PlainError):
 
 
 def explain(error: BaseException) -> str:
-    """Return one line for a person: what happened and, where the machine is the cause, what to do."""
+    """Return one line for a person, without passwords: what happened and, if it is the machine, what to do."""
     if isinstance(error, PlainError):
-        return str(error)
+        return without_passwords(str(error))
     if isinstance(error, OSError) and error.errno in MACHINE_ERRORS:
         where = f" at {error.filename}" if error.filename else ""
         # Not error.strerror: HDF5 puts several lines there.
@@ -35,7 +37,7 @@ def explain(error: BaseException) -> str:
         return (
             "Out of memory: run fewer trainings at a time (--parallel 1) or use a machine with more memory."
         )
-    return f"{type(error).__name__}: {error}"
+    return without_passwords(f"{type(error).__name__}: {error}")
 
 
 @contextlib.contextmanager

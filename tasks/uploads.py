@@ -7,6 +7,8 @@ import httpx
 from prefect import get_run_logger
 from prefect.exceptions import PrefectException
 
+from tasks.errors import explain
+
 # The client raises RuntimeError where it gives up reaching the API.
 UPLOAD_ERRORS = (httpx.HTTPError, PrefectException, RuntimeError)
 
@@ -17,4 +19,4 @@ def uploading(written: str) -> Iterator[None]:
     try:
         yield
     except UPLOAD_ERRORS as error:
-        get_run_logger().warning("%s, but Prefect did not take it: %s", written, error)
+        get_run_logger().warning("%s, but Prefect did not take it: %s", written, explain(error))

@@ -104,7 +104,7 @@ def run_script(name: str, command: Callable[..., int], when_stopped: str = "") -
     try:
         sys.exit(run_command(name, f"{name.replace('-', '_')}.py", command))
     except ServerFailedError as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        print(f"{name}: {explain(error)}", file=sys.stderr)
         sys.exit(RUN_FAILED)
     except (KeyboardInterrupt, TerminationSignal) as error:
         number = getattr(error, "signal", signal.SIGINT)

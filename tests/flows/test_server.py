@@ -13,7 +13,7 @@ import pytest
 from flows.cli import automations, script, temporary_server
 from flows.cli.script import check_server
 from flows.cli.temporary_server import ServerFailedError
-from tasks.errors import UserError
+from tasks.errors import UserError, explain
 
 
 class SomethingElse(BaseHTTPRequestHandler):
@@ -60,6 +60,13 @@ def test_passwords_in_addresses(password: str) -> None:
     record = logging.makeLogRecord({"msg": "%s, ask @me", "args": (address,)})
     assert script.is_printable(record)
     assert record.getMessage() == "View at http://me:***@host:4200/runs/1, ask @me"
+
+
+@pytest.mark.parametrize("kind", [UserError, ServerFailedError, RuntimeError, OSError])
+def test_errors_tell_no_password(kind: type[Exception]) -> None:
+    """What results.json, the report and a command say of an error shows no password of an address in it."""
+    said = explain(kind("404 for url 'postgresql+asyncpg://prefect:secret@127.0.0.1:5432/x'"))
+    assert said.endswith("404 for url 'postgresql+asyncpg://prefect:***@127.0.0.1:5432/x'")
 
 
 def test_automations_show_no_password(
