@@ -23,6 +23,7 @@ from tasks.wording import (
     span,
 )
 
+LISTED_PAIRS = 20  # of classes that are confused
 EXCLUDED = f"{100 * EXCLUDED_RISE:.0f} %"
 STATUS_WORDS = {
     OnsetStatus.OVERFITS: "overfits",
@@ -213,7 +214,15 @@ def confusion_matrix(tests: Sequence[TestMeasures]) -> npt.NDArray[np.int64]:
     return counts
 
 
-def confusion(trainings: Sequence[TrainingResult]) -> str:
+def frequent_mistakes(counts: npt.NDArray[np.int64]) -> list[tuple[int, int, int]]:
+    """Return the 20 most frequent mistakes in a matrix (truth, prediction): truth, prediction, images."""
+    wrong = counts * (1 - np.eye(len(counts), dtype=np.int64))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:LISTED_PAIRS]
+    pairs = zip(*np.unravel_index(order, wrong.shape), strict=True)
+    return [(int(truth), int(said), int(wrong[truth, said])) for truth, said in pairs if wrong[truth, said]]
+
+
+def confusion(trainings: Sequence[TrainingResult], class_names: Sequence[str]) -> str:
     """Return how many mistakes the trainings of a network make together, and which is the most frequent."""
     counts = confusion_matrix([training.test for training in trainings])
     images = sum(training.test.n for training in trainings)
@@ -233,20 +242,22 @@ def confusion(trainings: Sequence[TrainingResult]) -> str:
     times = counted(counts.max(), "time")
     return (
         f"{counted(mistakes, 'mistake')} on {images:,} test images{added}; most often, {times}, "
-        f"{an(truth)} was taken for {an(said)}{as_often}."
+        f"{an(class_names[truth])} was taken for {an(class_names[said])}{as_often}."
     )
 
 
-def mistakes_shown(name: str, mistakes: Sequence[Mistake]) -> str:
+def mistakes_shown(name: str, mistakes: Sequence[Mistake], class_names: Sequence[str]) -> str:
     """Return what the picture of the mistakes shows, for those who cannot see it."""
     listed = [
-        f"#{mistake.index}, {an(mistake.truth)} taken for {an(mistake.prediction)} "
+        f"#{mistake.index}, {an(class_names[mistake.truth])} taken for {an(class_names[mistake.prediction])} "
         f"({probability(mistake.probability)}{', known label error' if mistake.known_label_error else ''})"
         for mistake in mistakes
     ]
     return f"The most confident mistakes of {name}: {'; '.join(listed) or 'none'}"
 
 
-def an(digit: int) -> str:
-    """Return a digit with its article: "a 7", "an 8"."""
-    return f"an {digit}" if digit == 8 else f"a {digit}"
+def an(class_name: str) -> str:
+    """Return a digit with its article, "a 7", "an 8", and the name of any other class as it is."""
+    if len(class_name) > 1 or not class_name.isdecimal():
+        return class_name
+    return f"an {class_name}" if class_name == "8" else f"a {class_name}"

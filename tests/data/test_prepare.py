@@ -16,14 +16,13 @@ from tasks.data.arrays import Arrays, content_digest, holds, keep, read_npz
 from tasks.data.download import DIGITS, VerifiedDataset
 from tasks.data.prepare import (
     class_counts,
-    even_sample,
     prepare,
     prepare_mnist,
     preview,
     split,
     split_at,
-    stratified_sample,
 )
+from tasks.data.samples import even_sample, stratified_sample
 from tasks.errors import UserError
 
 

@@ -9,7 +9,8 @@ import pytest
 from small_datasets import changed, idx, npz, small_dataset
 
 from tasks.data.arrays import IDX_FILES, Arrays, content_digest, holds
-from tasks.data.download import download, name_of
+from tasks.data.download import download
+from tasks.data.user_dataset import name_of
 from tasks.errors import UserError
 
 
