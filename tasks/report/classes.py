@@ -1,6 +1,7 @@
 """The tables of a data set's classes; of many classes, those that a reader wants to see."""
 
 import statistics
+from collections.abc import Callable
 
 from tasks.report.cells import Cell, thousands
 from tasks.results.run import Dataset, ModelResult, Results
@@ -17,7 +18,9 @@ def accuracy_by_class(results: Results) -> list[list[Cell]]:
     counts = next(iter(results.finished.values())).finished[0].test.per_class_n
     labels = list(range(len(counts)))
     if len(labels) > MOST_CLASSES:
-        labels.sort(key=lambda label: sum(2.0 if (share := column[label]) is None else share for column in columns))
+        labels.sort(
+            key=lambda label: sum(2.0 if (share := column[label]) is None else share for column in columns)
+        )
     return [
         [
             results.dataset.class_names[label],
@@ -33,7 +36,11 @@ def columns_by_class(results: Results) -> list[str]:
     seeds = {name: len(model.finished) for name, model in results.finished.items()}
     networks = [f"{name}, mean of {count} seeds" if count > 1 else name for name, count in seeds.items()]
     many = len(results.dataset.class_names) > MOST_CLASSES
-    return [f"accuracy, the {MOST_CLASSES} worst classes" if many else "accuracy by class", *networks, "test images"]
+    return [
+        f"accuracy, the {MOST_CLASSES} worst classes" if many else "accuracy by class",
+        *networks,
+        "test images",
+    ]
 
 
 def class_accuracies(model: ModelResult) -> list[float | None]:
@@ -48,6 +55,12 @@ def images_by_class(data: Dataset) -> list[list[Cell]]:
     splits = list(data.class_counts.values())
     rows: list[list[Cell]] = [["all", *thousands(list(data.counts.values()))]]
     if len(data.class_names) <= MOST_CLASSES:
-        return rows + [[name, *row] for name, *row in zip(data.class_names, *map(thousands, splits), strict=True)]
-    ranks = {"smallest class": min, "median class": statistics.median_low, "largest class": max}
+        return rows + [
+            [name, *row] for name, *row in zip(data.class_names, *map(thousands, splits), strict=True)
+        ]
+    ranks: dict[str, Callable[[list[int]], int]] = {
+        "smallest class": min,
+        "median class": statistics.median_low,
+        "largest class": max,
+    }
     return rows + [[name, *thousands([of(split) for split in splits])] for name, of in ranks.items()]
