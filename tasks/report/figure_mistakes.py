@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from tasks.pictures import MUTED, NORMAL, SMALL, TRAIN, draw_pictures, new_figure, plain
 from tasks.report.charts import say, tidy
-from tasks.report.network_words import confusion_matrix, frequent_mistakes
+from tasks.report.mistake_words import confusion_matrix, frequent_mistakes
 from tasks.results.run import Dataset
 from tasks.results.training import Mistake, TestMeasures
 from tasks.wording import probability

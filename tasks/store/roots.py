@@ -30,7 +30,7 @@ def check_roots(deployed: bool, **paths: str | list[str] | None) -> None:
 
 
 def check_links(deployed: bool, dataset: Path) -> None:
-    """Raise UserError if a link in a deployed run's data set, up to train/<class>/<file>, leads out of the roots."""
+    """Raise UserError if a link in a deployed run's data set (train/<class>/<file>) leads out of the roots."""
     if deployed:
         found = (path for pattern in ("*", "*/*", "*/*/*") for path in dataset.glob(pattern))
         links = [in_one_line(str(path)) for path in found if path.is_symlink()]

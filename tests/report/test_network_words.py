@@ -3,12 +3,11 @@
 import pytest
 from hand_made import after_best, mistake, network, on_test, onset, seeds_with, training
 
+from tasks.report.mistake_words import confusion, mistakes_shown
 from tasks.report.network_words import (
     accuracy,
     accuracy_cell,
     after_best_epoch,
-    confusion,
-    mistakes_shown,
     network_onset_cell,
     network_onset_sentence,
     onset_cell,

@@ -92,5 +92,5 @@ def test_links_in_a_data_set(allowed: Path) -> None:
     check_links(False, allowed / "flowers")
     (inside / "3.png").unlink()
     (inside.parent / "tulip").symlink_to(allowed.parent / "elsewhere")
-    with pytest.raises(UserError, match="dataset names .*tulip, but"):
+    with pytest.raises(UserError, match=r"dataset names .*tulip, but"):
         check_links(True, allowed / "flowers")
