@@ -32,19 +32,23 @@ def check_reading(name: str, image_bytes: int) -> None:
         )
 
 
-def check_training(name: str, counts: dict[str, int], pixels: int, batch_size: int, at_a_time: int) -> None:
+def check_training(
+    name: str, counts: dict[str, int], image_shape: tuple[int, int, int], batch_size: int, at_a_time: int
+) -> None:
     """Raise UserError if trainings on these images will not fit into the memory that is free.
 
-    `counts` are those of the splits, `pixels` the values of an image (height x width x channels), and so many
-    trainings run at a time.
+    `counts` are those of the splits, `image_shape` is (height, width, channels); so many trainings run at a time.
     """
-    base = TENSORFLOW + pixels * (sum(counts.values()) + min(batch_size, counts["train"]) * MAPS)
-    needed, free = at_a_time * (base + FLOATS * pixels * counts["train"]), free_memory()
+    height, width, channels = image_shape
+    values = height * width * channels
+    step = min(batch_size, counts["train"]) * height * width * MAPS
+    base = TENSORFLOW + values * sum(counts.values()) + step
+    needed, free = at_a_time * (base + FLOATS * values * counts["train"]), free_memory()
     if needed > free:
-        fitting = (free // at_a_time - base) // (FLOATS * pixels)
+        fitting = (free // at_a_time - base) // (FLOATS * values)
         fewer = f"--train-samples {fitting}, " if fitting >= 10 else ""
         raise UserError(
-            f"{name}: training on {counts['train']:,} images of {pixels:,} values, {at_a_time} at a time, takes "
+            f"{name}: training on {counts['train']:,} images of {values:,} values, {at_a_time} at a time, takes "
             f"about {gigabytes(needed)} of memory, {gigabytes(free)} are free. Make do with less: "
             f"{fewer}--image-size, --batch-size or --parallel."
         )

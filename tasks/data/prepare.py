@@ -158,7 +158,7 @@ def prepare(
         raise UserError(f"{dataset.path} has changed since it was verified. Run again: it will be replaced.")
     prepared = split(arrays, validation_split, train_samples)
     counts = {part: len(prepared[f"y_{part}"]) for part in PARTS}
-    check_training(dataset.name, counts, prepared["x_train"][0].size, batch_size, at_a_time)
+    check_training(dataset.name, counts, prepared["x_train"].shape[1:], batch_size, at_a_time)
     digest = content_digest(prepared)
     path = folder / f"prepared-{digest[:12]}.npz"
     images_path = folder / f"images-{dataset.digest[:12]}.npz"

@@ -1,4 +1,4 @@
-"""One network in words: its accuracy, its onset of overfitting, its mistakes.
+"""One network in words: its accuracy, its onset of overfitting.
 
 Plain text, not Markdown. A sentence ends with a full stop, a phrase or the cell of a table does not.
 """

@@ -33,11 +33,11 @@ def test_reading_takes_twice_the_images(monkeypatch: pytest.MonkeyPatch) -> None
 def test_training_takes_floats_beside_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     """MNIST takes a gigabyte or so; of what is too large the number that fits is named, and fits."""
     monkeypatch.setattr(memory, "free_memory", lambda: 2_000_000_000)
-    check_training("mnist", COUNTS, 784, 128, 1)
+    check_training("mnist", COUNTS, (28, 28, 1), 128, 1)
     with pytest.raises(UserError, match="12,288 values, 1 at a time") as caught:
-        check_training("flowers", COUNTS, 64 * 64 * 3, 16, 1)
+        check_training("flowers", COUNTS, (64, 64, 3), 16, 1)
     fitting = int(str(caught.value).split("--train-samples ")[1].split(",")[0])
     assert 0 < fitting < COUNTS["train"]
-    check_training("flowers", COUNTS | {"train": fitting}, 64 * 64 * 3, 16, 1)
+    check_training("flowers", COUNTS | {"train": fitting}, (64, 64, 3), 16, 1)
     with pytest.raises(UserError, match="2 at a time"):
-        check_training("mnist", COUNTS, 784, 128, 2)
+        check_training("mnist", COUNTS, (28, 28, 1), 128, 2)
