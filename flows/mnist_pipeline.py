@@ -21,18 +21,19 @@ from tasks.comparison.provenance import dataset_section, failures, keep_images, 
 from tasks.data.download import download_mnist
 from tasks.data.prepare import prepare_mnist
 from tasks.evaluation.evaluate import evaluate
+from tasks.files import path_of
 from tasks.plain_log import plain_log
 from tasks.report.summary import state_message
 from tasks.report.write import report
 from tasks.results.enums import Status
 from tasks.results.file import read_results
 from tasks.store import layout
-from tasks.store.roots import check_networks_folder, check_roots
+from tasks.store.roots import check_links, check_networks_folder, check_roots
 from tasks.training.catalogue import ModelName, NetworkName, chosen, files_of, name_of
 from tasks.training.check import check_networks, doubtful, without
 from tasks.training.own_network import own_network
 from tasks.training.process import trainings_end_with_this
-from tasks.training.runner import THREADS, TrainingRunner, wait_for_all
+from tasks.training.runner import THREADS, TrainingRunner, trainings_at_a_time, wait_for_all
 from tasks.training.specification import specifications
 from tasks.training.train import train
 from tasks.wording import shortened
@@ -68,6 +69,8 @@ def mnist_pipeline(
     pixel_scaling: Literal["unit", "none"] = "unit",
     precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto",
     train_samples: Annotated[int | None, Field(ge=10)] = None,
+    image_size: Annotated[int | None, Field(ge=8, le=256)] = None,
+    skip_broken: bool = False,
     training_timeout: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None,
     min_test_accuracy: Accuracy | dict[NetworkName, Accuracy] | None = None,
     max_accuracy_drop: Accuracy | None = None,
@@ -77,7 +80,7 @@ def mnist_pipeline(
     """Train networks on MNIST, compare their test accuracy and find where each starts to overfit.
 
     Args:
-        dataset: "mnist", or a path: an npz file or a folder of IDX files with 28 x 28 grey images of ten classes.
+        dataset: "mnist", or a path: an npz file, a folder of IDX files, or one of pictures (train/CLASS/*.png).
         models: dense, cnn, regularized_cnn, deep_cnn, challenger, "all" for these, FILE.py:FUNCTION for your own.
         seeds: each network is trained once with each seed; three or more allow statements about the network.
         epochs: passes over the training images; by default each network's own number.
@@ -87,6 +90,8 @@ def mnist_pipeline(
         pixel_scaling: "unit" divides pixels by 255; "none" leaves 0..255, as the tutorial's code did.
         precision: of the arithmetic; "auto" is bfloat16 where it is faster and known not to change the results.
         train_samples: train on this many images, drawn evenly over the classes; by default on all.
+        image_size: stretch the images to so many pixels each way; needed where pictures differ in size.
+        skip_broken: go on without pictures that cannot be read; they are named and counted.
         training_timeout: seconds after which a training is ended.
         min_test_accuracy: the run fails if a network's test accuracy is below this (0 to 1), or one per network.
         max_accuracy_drop: the run fails if accuracy fell by more than this and than chance since the last like it.
@@ -102,12 +107,16 @@ def mnist_pipeline(
         dataset=None if dataset == "mnist" else dataset,
         artifacts_dir=artifacts_dir,
     )
+    if dataset != "mnist":
+        check_links(deployment_name is not None, path_of(dataset))
     artifacts = layout.claimed(artifacts_dir)
     check_networks_folder(deployment_name is not None, models=files_of(models))
     recipes, problems = chosen(models)
 
-    data = download_mnist(dataset, str(artifacts))
-    prepared = prepare_mnist(data, validation_split, train_samples, str(artifacts))
+    data = download_mnist(dataset, str(artifacts), image_size, skip_broken)
+    prepared = prepare_mnist(
+        data, validation_split, train_samples, str(artifacts), batch_size, trainings_at_a_time()
+    )
     specs = specifications(
         recipes,
         seeds,
