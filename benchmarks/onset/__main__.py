@@ -114,11 +114,17 @@ def main() -> None:
         for epochs in (20, 50, 100)
         for correlation in (0.0, 0.4, 0.7)
     }
-    for name in ("jump of 4 noises", "steady rise to 30 %", "drop, then a rise to 30 %"):
-        for epochs in (30, 50, 100):
-            simulated[f"{name}, {epochs} epochs"] = simulated_runs(name, epochs, 0.0, 100)
-    for name in ("passing rise, ends at 0 %", "passing rise, ends at 20 %"):
-        simulated[f"{name}, 50 epochs"] = simulated_runs(name, 50, 0.0, 100)
+    rises = ("jump of 6 %", "steady rise to 10 %", "jump of 4 noises", "steady rise to 30 %")
+    passing = ("passing rise, ends at 0 %", "passing rise, ends at 20 %")
+    simulated |= {
+        f"{name}, {epochs} epochs, autocorrelation {correlation}": simulated_runs(
+            name, epochs, correlation, 100
+        )
+        for names, lengths in (((*rises, "drop, then a rise to 30 %"), (20, 50, 100)), (passing, (50,)))
+        for name in names
+        for epochs in lengths
+        for correlation in (0.0, 0.4)
+    }
     results["simulated"] = {name: score(runs) for name, runs in simulated.items()}
     for name, row in results["simulated"].items():
         print(f"simulated | {name} | {row}", flush=True)

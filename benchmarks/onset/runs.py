@@ -99,6 +99,8 @@ def shapes(epochs: int) -> dict[str, Curve]:
         "plateau": np.ones(epochs),
         "fall to a plateau": 1 + fall,
         "jump of 4 noises": 1 + fall + 0.12 * (time > 0.6 * epochs),
+        "jump of 6 %": 1 + fall + 0.06 * (time > 0.6 * epochs),
+        "steady rise to 10 %": 1 + fall + 0.1 * np.maximum(time - 0.4 * epochs, 0) / (0.6 * epochs),
         "steady rise to 30 %": 1 + fall + 0.3 * np.maximum(time - 0.4 * epochs, 0) / (0.6 * epochs),
         "passing rise, ends at 0 %": 1 + fall + np.exp(-(((time - half) / (epochs / 10)) ** 2)),
         "passing rise, ends at 20 %": 1
@@ -114,6 +116,6 @@ def simulated_runs(name: str, epochs: int, correlation: float, count: int) -> li
     truth = shapes(epochs)[name]
     best = int(np.argmin(truth))
     onset = best + 2 if truth[-1] > 1.02 * truth[best] else None
-    generator = np.random.default_rng([2026, epochs, round(10 * correlation), len(name)])
+    generator = np.random.default_rng([2028, epochs, round(10 * correlation), *name.encode()])
     noise = (autocorrelated(generator, epochs, correlation) for _ in range(count))
     return [Run(truth + 0.03 * each, None, truth, onset) for each in noise]

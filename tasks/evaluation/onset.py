@@ -4,11 +4,14 @@ A curve holds one negative log-likelihood (NLL, in nats per image) per epoch, wi
 inference mode, on the validation set and on a fixed sample of the training set. Epochs count from 1.
 
 The onset is the epoch after the lowest point of the smoothed validation loss, if the loss then rises by more than
-chance and stays above that point to the end. How the rule was chosen, how often it is right and where it
-fails: docs/onset.md.
+chance and stays above that point to the end, while the train loss does not rise. How the rule was chosen, how
+often it is right and where it fails: docs/onset.md.
+
+`python -m tasks.evaluation.onset LOG...` answers for the logs of any training.
 """
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,11 +27,11 @@ from tasks.evaluation.curves import (
     Valley,
     as_curve,
     peak_of,
-    standard_errors,
+    reaches,
     valley_of,
     without_spikes,
 )
-from tasks.evaluation.plateaus import autocorrelation, beyond_a_plateau
+from tasks.evaluation.plateaus import assumed, autocorrelation, beyond_a_plateau
 from tasks.results.enums import OnsetStatus
 from tasks.results.run import OnsetOverSeeds
 from tasks.results.training import Onset
@@ -39,10 +42,6 @@ SHORTEST_CURVE = 8  # epochs; fewer say nothing about a trend
 EPOCHS_AFTER_LOWEST = 4  # a rise in fewer may be a spike
 SMALLEST_RISE = 0.02  # of the lowest level; a smaller rise does not matter, however sure it is
 EXCLUDED_RISE = 0.05  # of the lowest level; where a larger one is excluded, the verdict says so
-NORMAL_95 = 1.96  # standard errors, for the interval of the rise
-NEAR = (
-    2.3  # standard errors: the interval of the onset holds the epochs that are that near to the lowest point
-)
 
 
 def find_onset(
@@ -85,7 +84,7 @@ def find_onset(
 
 @dataclass(frozen=True)
 class _Rise:
-    """The end of a curve above its lowest point, in the unit of the curve, with its interval, nominally 95 %."""
+    """The end of a curve above its lowest point, in the unit of the curve, with its 95 % interval."""
 
     valley: Valley
     correlation: float
@@ -132,20 +131,39 @@ def _judge(validation: Curve, train: Curve | None, image_losses: ImageLosses | N
             interval=_interval(rise, losses),
             **facts,
         )
-    if passed:
-        return Onset(status=OnsetStatus.RECOVERED, earlier_low=passed.valley.best + 1, **facts)
+    status = OnsetStatus.UNDECIDED
     excluded = rise.high <= EXCLUDED_RISE * abs(valley.lowest)
-    return Onset(status=OnsetStatus.RISE_EXCLUDED if excluded else OnsetStatus.UNDECIDED, **facts)
+    if passed and (excluded or epochs - valley.best <= EPOCHS_AFTER_LOWEST):
+        status = OnsetStatus.RECOVERED
+    elif excluded:
+        status = OnsetStatus.RISE_EXCLUDED
+    return Onset(status=status, earlier_low=passed.valley.best + 1 if passed else None, **facts)
 
 
 def _rise(curve: Curve, image_losses: ImageLosses | None = None, like: _Rise | None = None) -> _Rise:
-    """The final rise, its interval by the noise of the curve, or by that of another one, `like`, if it is less."""
-    valley = valley_of(curve, like.valley.noise if like else math.inf)
+    """The final rise, its interval by the autocorrelation of the curve, or by that of another one, `like`.
+
+    The interval is that of the ratio of the end to the lowest point, both uncertain (Fieller 1954): the ratios r
+    for which end - r * lowest may be zero. It leaves out r = 1 exactly where the difference leaves out zero.
+    """
+    valley = valley_of(curve)
     correlation = like.correlation if like else autocorrelation(valley.residual_correlation, len(curve))
-    weights = valley.weights_of_end - valley.weights_of_lowest
-    size = float(weights @ curve)
-    reach = NORMAL_95 * float(standard_errors(valley, weights[None], correlation, image_losses)[0])
-    return _Rise(valley, correlation, size, size - reach, size + reach)
+    of_end, of_lowest = valley.weights_of_end, valley.weights_of_lowest
+    each = np.array([of_end, of_lowest, of_end - of_lowest])
+    end, lowest, size = map(float, each @ curve)
+    squares = reaches(curve, each, assumed(correlation), image_losses) ** 2
+    end_square, lowest_square, size_square = map(float, squares)
+    low, high = size - math.sqrt(size_square), size + math.sqrt(size_square)
+    if lowest > 0:
+        together = (end_square + lowest_square - size_square) / 2
+        divisor = lowest**2 - lowest_square
+        middle = end * lowest - together
+        root = math.sqrt(max(0.0, middle**2 - divisor * (end**2 - end_square)))
+        low, high = (
+            (lowest * ((middle + sign * root) / divisor - 1) if divisor > 0 else sign * math.inf)
+            for sign in (-1, 1)
+        )
+    return _Rise(valley, correlation, size, low, high)
 
 
 def _passing_rise(curve: Curve) -> _Rise | None:
@@ -170,9 +188,9 @@ def _interval(rise: _Rise, image_losses: ImageLosses | None) -> tuple[int, int]:
     """First and last onset after an epoch of the valley whose smoothed loss is not clearly above the lowest."""
     valley = rise.valley
     above = valley.weights - valley.weights_of_lowest
-    errors = standard_errors(valley, above, rise.correlation, image_losses)
+    allowed = reaches(valley.curve, above, assumed(rise.correlation), image_losses)
     rounding = 1e-9 * abs(valley.lowest)
-    near = valley.first + np.flatnonzero(above @ valley.curve <= NEAR * errors + rounding)
+    near = valley.first + np.flatnonzero(above @ valley.curve <= allowed + rounding)
     return min(int(near[0]), valley.best) + 2, min(max(int(near[-1]), valley.best) + 2, len(valley.curve))
 
 
@@ -218,3 +236,9 @@ def _percent(part: float, whole: float) -> float | None:
 def _percents(parts: tuple[float, float], whole: float) -> tuple[float, float] | None:
     low, high = (_percent(part, whole) for part in parts)
     return None if low is None or high is None else (low, high)
+
+
+if __name__ == "__main__":
+    from tasks.report.onset_of_logs import main  # sentences and pictures are made there
+
+    sys.exit(main())

@@ -14,6 +14,9 @@ from tasks.evaluation.curves import Curve
 # A rise is held against plateaus of a little more autocorrelation than the curve seems to have: it is uncertain.
 SMALLEST_CORRELATION, ADDED_CORRELATION = 0.4, 0.2
 
+# An interval takes the mean of what the curve seems to have and of this: fits, and bends, hide autocorrelation.
+EXPECTED_CORRELATION = 0.6
+
 
 @cache
 def _tables() -> dict[str, Curve]:
@@ -36,6 +39,11 @@ def autocorrelation(residual_correlation: float, epochs: int) -> float:
     return float(
         np.interp(residual_correlation, _at("residual_correlation", epochs), _tables()["correlations"])
     )
+
+
+def assumed(correlation: float) -> float:
+    """The autocorrelation that intervals allow for, where a curve seems to have this one: 0.3 at least."""
+    return (correlation + EXPECTED_CORRELATION) / 2
 
 
 def beyond_a_plateau(evidence: float, epochs: int, correlation: float, *, up_to_peak: bool = False) -> bool:

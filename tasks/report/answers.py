@@ -50,9 +50,9 @@ def effect_of_regularising(results: Results) -> str:
     """Return in a few words whether regularized_cnn lacks the overfitting that cnn shows."""
     return {
         "first does not": f"cnn shows no rise of more than {EXCLUDED} that it could stop",
-        "only the first": "Yes, within the epochs trained",
+        "only the first": "Yes, in these trainings",
         "undecided": "Not decided",
-        "first sooner": "No, it only came later",
+        "first sooner": f"No, it only came later{in_these_trainings(results, 'cnn')}",
         "first later": "No",
         "both": "No",
     }[who_overfits(results, "cnn", "regularized_cnn")]
@@ -72,11 +72,11 @@ def _did_accuracy_rise(results: Results) -> str:
 
 def _would_it_overfit_sooner(results: Results) -> str:
     answer = {
-        "first does not": "Not within the epochs trained",
-        "only the first": "Yes",
+        "first does not": "Not in these trainings",
+        "only the first": "Yes, in these trainings",
         "undecided": "Not decided",
-        "first sooner": "Yes",
-        "first later": "No, later",
+        "first sooner": f"Yes{in_these_trainings(results, 'deep_cnn')}",
+        "first later": f"No, later{in_these_trainings(results, 'deep_cnn')}",
         "both": f"Both overfit, and which sooner is not told apart{seeds_for_an_order(results, 'deep_cnn')}",
     }[who_overfits(results, "deep_cnn", "regularized_cnn")]
     return f"{answer}: {onsets_in_words(results, ('deep_cnn', 'regularized_cnn'))}."
@@ -89,9 +89,9 @@ def is_target_reached(results: Results) -> str:
     best = results.models[results.best]
     low, high = accuracy_limits(best)
     if results.accuracy(results.best).mean >= TARGET_ACCURACY:
-        answer = "Yes" if low >= TARGET_ACCURACY else "Measured, but not beyond doubt"
+        answer = "Yes" if low >= TARGET_ACCURACY else "Measured, but not shown"
     else:
-        answer = "No, but it is within reach" if high >= TARGET_ACCURACY else "No"
+        answer = "Not measured, but not excluded" if high >= TARGET_ACCURACY else "No"
     return f"{answer}: {results.best} has {accuracy(best)}."
 
 
@@ -146,12 +146,17 @@ def who_overfits(results: Results, *names: str) -> str:
     return "first sooner" if medians[0] < medians[1] else "first later"
 
 
+def in_these_trainings(results: Results, name: str) -> str:
+    """Return what limits an order of two onsets that one training of each shows."""
+    return ", in these trainings" if len(results.models[name].finished) == 1 else ""
+
+
 def _overfits(model: ModelResult) -> bool | None:
-    """Whether most of a network's seeds overfit; False if most exclude a rise that matters; None: undecided."""
+    """Whether most of a network's seeds overfit; False if each excludes a rise that matters; None: undecided."""
     onset = over_seeds(model).onset
     if 2 * onset.observed > onset.seeds:
         return True
-    return False if 2 * onset.excluded > onset.seeds else None
+    return False if onset.excluded == onset.seeds else None
 
 
 def onset_interval(model: ModelResult) -> tuple[int, int]:

@@ -86,8 +86,8 @@ def network_onset_cell(model: ModelResult) -> str:
         return onset_cell(model.finished[0].onset)
     onset = over_seeds(model).onset
     median = "" if onset.median_epoch is None else f", median epoch {onset.median_epoch:g}"
-    limits = "" if onset.range is None else f" ({onset.range[0]} to {onset.range[1]})"
-    return f"{onset.observed} of {onset.seeds} seeds{median}{limits}{_not_decided(onset, ', ')}"
+    limits = "" if onset.range is None else f" (seeds: {onset.range[0]} to {onset.range[1]})"
+    return f"seen in {onset.observed} of {onset.seeds} seeds{median}{limits}{_not_decided(onset, ', ')}"
 
 
 def _not_decided(onset: OnsetOverSeeds, before: str) -> str:
@@ -116,13 +116,13 @@ def onset_phrase(model: ModelResult) -> str:
 
 
 def seeds_that_overfit(onset: OnsetOverSeeds) -> str:
-    """Return the onset over seeds: "3 of 5 seeds overfit within 20 epochs, median epoch 8 (8-11); 1 undecided"."""
-    words = f"{onset.observed} of {onset.seeds} seeds overfit within {counted(onset.epochs, 'epoch')}"
+    """Return the onset over seeds: "seen in 3 of 5 seeds within 20 epochs, median epoch 8 (seeds: 8-11)"."""
+    words = f"seen in {onset.observed} of {onset.seeds} seeds within {counted(onset.epochs, 'epoch')}"
     first_last = "" if onset.range is None else "{}-{}".format(*onset.range)
     if onset.median_epoch is not None:
         decided = onset.observed + onset.excluded
         of = "" if decided == onset.seeds else f" of the {decided} decided"
-        words += f", median epoch {onset.median_epoch:g}{of} ({first_last})"
+        words += f", median epoch {onset.median_epoch:g}{of} (seeds: {first_last})"
     elif first_last:
         words += f", at epochs {first_last}"
     if onset.excluded:
@@ -134,7 +134,7 @@ def network_onset_sentence(model: ModelResult) -> str:
     """Return what is known of a network's onset, of its one training or over its seeds."""
     if len(model.finished) == 1:
         return onset_sentence(model.finished[0].onset, model.learning_rate_schedule)
-    return f"{seeds_that_overfit(over_seeds(model).onset)}."
+    return f"Overfitting is {seeds_that_overfit(over_seeds(model).onset)}."
 
 
 def onset_sentence(onset: Onset, learning_rate_schedule: str = "constant") -> str:
@@ -163,11 +163,18 @@ def _judged(status: OnsetStatus, onset: Onset) -> str:
         OnsetStatus.RECOVERED: f"Recovered: the validation loss rose after epoch {onset.earlier_low}, then fell "
         f"back (lowest at epoch {onset.lowest_at}).{end}",
         OnsetStatus.UNDECIDED: f"Undecided: the validation loss of {epochs} neither shows a rise nor excludes one "
-        f"of more than {EXCLUDED}.{end}",
+        f"of more than {EXCLUDED}.{_earlier_rise(onset)}{end}",
         OnsetStatus.TOO_SHORT: f"Too short to judge: {epochs}, at least {SHORTEST_CURVE} are needed.",
         OnsetStatus.RISE_EXCLUDED: f"A rise of the validation loss of more than {EXCLUDED} is excluded up to "
         f"epoch {onset.epochs}.{end}",
     }[status]
+
+
+def _earlier_rise(onset: Onset) -> str:
+    """What was seen of a rise that may have passed."""
+    if onset.earlier_low is None:
+        return ""
+    return f" It rose after epoch {onset.earlier_low}; whether that rise has passed is open."
 
 
 def _near_the_end(onset: Onset, learning_rate_schedule: str) -> str:

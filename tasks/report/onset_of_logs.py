@@ -1,4 +1,4 @@
-"""`python -m tasks.report.onset_of_logs LOG...`: where did a training start to overfit, by the log it left?"""
+"""`python -m tasks.evaluation.onset LOG...`: where did a training start to overfit, by the log it left?"""
 
 import csv
 import json
@@ -12,6 +12,7 @@ from tasks.command_line import run_command
 from tasks.errors import UserError
 from tasks.evaluation.onset import find_onset
 from tasks.pictures import TRAIN, VALIDATION, new_figure, save
+from tasks.printable import in_one_line
 from tasks.report.charts import INTERVAL, MARK, SHADE, epoch_axis, tidy, value_axis
 from tasks.report.network_words import onset_sentence
 from tasks.results.training import Losses, Onset
@@ -112,25 +113,20 @@ def command(*logs: Path, png: Path | None = None) -> int:
         png: a picture of the log; a folder if there are several, which must exist.
     """
     if not logs:
-        raise UserError(
-            "No log is named. Name at least one: python -m tasks.report.onset_of_logs history.csv"
-        )
+        raise UserError("No log is named. Name at least one: python -m tasks.evaluation.onset history.csv")
     if png is not None and len(logs) > 1 and not png.is_dir():
         raise UserError(f"{png} is no folder, which several pictures need.")
     failed = False
     for log in logs:
         try:
-            print(answer(log, png / f"{log.stem}.png" if png is not None and png.is_dir() else png))
+            picture = png / f"{log.stem}.png" if png is not None and png.is_dir() else png
+            print(in_one_line(answer(log, picture)))
         except UserError as error:
             failed = True
-            print(error, file=sys.stderr)
+            print(in_one_line(str(error)), file=sys.stderr)
     return 2 if failed else 0
 
 
 def main() -> int:
-    """Run the command line; return the exit code."""
-    return run_command("onset_of_logs", "python -m tasks.report.onset_of_logs", command)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    """Run the command line of `tasks.evaluation.onset`; return the exit code."""
+    return run_command("onset", "python -m tasks.evaluation.onset", command)

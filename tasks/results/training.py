@@ -64,13 +64,13 @@ class Onset(Record):
     epoch: int | None = None
     interval: Epochs | None = None  # first and last epoch at which the onset may be; contains `epoch`
     severity: float | None = None  # percent: the end of the validation loss above its lowest point
-    severity_interval: Interval | None = None  # nominally 95 %; what it covers: docs/onset.md
+    severity_interval: Interval | None = None  # 95 %; how often it covers: docs/onset.md
     images: int | None = None  # whose luck the intervals hold, beside that of the epochs; None: epochs alone
     epochs: int  # that were judged: those before the first that is not finite
     lowest_at: int | None = None  # the epoch of the lowest smoothed validation loss
     smoothed_from: int | None = None  # the first epoch of `smoothed`
     smoothed: list[float] | None = None  # the smoothed validation loss in its valley, one value per epoch
-    earlier_low: int | None = None  # of a recovered curve: the low before the rise that passed
+    earlier_low: int | None = None  # the low before a rise that passed, or may have passed
     before_divergence: OnsetStatus | None = None  # of a diverged curve: the verdict on the epochs before
 
 

@@ -7,12 +7,13 @@ from sklearn.isotonic import IsotonicRegression
 from tasks.evaluation.curves import (
     falls_then_rises,
     noise_of,
+    noise_of_steps,
     peak_of,
-    standard_errors,
+    reaches,
     valley_of,
     without_spikes,
 )
-from tasks.evaluation.plateaus import autocorrelation, beyond_a_plateau
+from tasks.evaluation.plateaus import assumed, autocorrelation, beyond_a_plateau
 
 VEE = 1 + 0.1 * np.abs(np.arange(30.0) - 11)  # lowest at index 11
 
@@ -58,15 +59,29 @@ def test_a_fall_without_a_rise_has_no_evidence() -> None:
     assert (valley.evidence, valley.best) == (0.0, 29)
 
 
-def test_the_standard_error_of_a_mean() -> None:
-    """The noise over root n for independent epochs, the noise for alike ones; images add their own."""
-    valley = valley_of(np.random.default_rng(2).standard_normal(40))
+def test_the_reach_of_a_mean() -> None:
+    """Student's standard errors of noise over root n, for independent epochs; the images' luck adds its own."""
+    curve = np.random.default_rng(2).standard_normal(40)
+    noise, student = noise_of_steps(curve), 2.120  # 16 degrees of freedom for 40 epochs
     weights = np.full((1, 40), 1 / 40)
-    assert standard_errors(valley, weights, 0.0, None) == pytest.approx(valley.noise / np.sqrt(40))
-    assert standard_errors(valley, weights, 1.0, None) == pytest.approx(valley.noise)
+    alone = reaches(curve, weights, 0.0, None)
+    assert alone == pytest.approx(student * noise / np.sqrt(40), rel=1e-3)
     images = np.tile([0.0, 2.0], 50) * np.ones((40, 1))  # (epochs, images), deviation 1
-    both = standard_errors(valley, weights, 0.0, images)
-    assert both**2 == pytest.approx(valley.noise**2 / 40 + 1 / 100)
+    both = reaches(curve, weights, 0.0, images)
+    assert both**2 == pytest.approx(alone**2 + 1.96**2 / 100)
+
+
+def test_alike_epochs_say_less() -> None:
+    """Of AR(1) noise with autocorrelation 0.5 differences show 1 of 2.4, and two epochs share half of it."""
+    curve = np.random.default_rng(2).standard_normal(40)
+    independent, alike = (reaches(curve, np.full((1, 40), 1 / 40), each, None) for each in (0.0, 0.5))
+    variance = np.mean(0.5 ** np.abs(np.subtract.outer(np.arange(40), np.arange(40))))
+    assert alike / independent == pytest.approx(np.sqrt(2.4 * 40 * variance))
+
+
+def test_intervals_allow_for_autocorrelation_that_does_not_show() -> None:
+    """Half-way to 0.6: 0.3 where none is seen, 0.5 where 0.4 is."""
+    assert (assumed(0.0), assumed(0.4)) == (0.3, 0.5)
 
 
 def test_what_a_plateau_may_show() -> None:
@@ -92,6 +107,14 @@ def test_the_noise_is_that_of_the_differences() -> None:
     for step in noise:
         autocorrelated.append(0.7 * autocorrelated[-1] + np.sqrt(1 - 0.49) * step)
     assert 0.7 < noise_of(np.array(autocorrelated)) < 1.0
+
+
+def test_a_jump_is_no_noise() -> None:
+    """Two of 38 differences hold a jump by 100 deviations; each counts as 2.5."""
+    noise = np.random.default_rng(0).standard_normal(48)
+    jumped = noise + 100 * (np.arange(48) > 30)
+    assert noise_of_steps(noise) == pytest.approx(1.0, abs=0.3)
+    assert noise_of_steps(jumped) == pytest.approx(noise_of_steps(noise), rel=0.3)
 
 
 def test_spikes_go_and_dips_stay() -> None:

@@ -1,6 +1,7 @@
 """Every verdict on the onset of overfitting, on curves that a person can check."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,27 @@ import pytest
 from tasks.evaluation.onset import find_onset, onset_over_seeds
 from tasks.results.enums import OnsetStatus
 from tasks.results.training import Onset
+
+DEFINITION = (
+    "he epoch after the lowest point of the smoothed validation loss, if the loss then rises by more than chance "
+    "and stays above that point to the end, while the train loss does not rise."
+)
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "README.md",
+        "docs/onset.md",
+        "docs/reading.md",
+        "tasks/evaluation/onset.py",
+        "tasks/report/templates/how_to_read.md.jinja",
+    ],
+)
+def test_there_is_one_definition(place: str) -> None:
+    """Report, documents and code say in the same words what the onset is."""
+    assert DEFINITION in " ".join((PROJECT / place).read_text(encoding="utf-8").split())
 
 
 def valley(epochs: int, best: int, fall: float = 0.05, rise: float = 0.02) -> list[float]:
@@ -75,7 +97,7 @@ def test_fewer_than_eight_epochs_are_too_short(curve: list[float]) -> None:
 
 def test_a_loss_that_still_falls_has_not_risen() -> None:
     """A rise is excluded up to the last epoch, which is the lowest; nothing is said of those that may follow."""
-    onset = find_onset([1 / epoch for epoch in range(1, 31)])
+    onset = find_onset([1 + 1 / epoch for epoch in range(1, 31)])
     assert (onset.status, onset.epoch, onset.lowest_at) == ("rise_excluded", None, 30)
 
 
@@ -109,6 +131,14 @@ def test_a_rise_that_passes_leaves_its_trace() -> None:
     assert (onset.status, onset.epoch) == ("recovered", None)
     assert onset.earlier_low is not None
     assert onset.earlier_low < 25
+
+
+def test_recovered_is_a_claim_of_absence_too() -> None:
+    """Under more noise the end may lie 5 % above the first minimum: undecided, and the rise is not forgotten."""
+    bump = np.exp(-(((np.arange(50) - 25) / 5) ** 2))
+    onset = find_onset(noisy((1 + 2.0 ** -np.arange(1.0, 51) + bump).tolist(), 0.05))
+    assert onset.status == "undecided"
+    assert onset.earlier_low is not None
 
 
 def test_a_drop_of_the_learning_rate_moves_the_minimum() -> None:

@@ -28,11 +28,11 @@ def test_the_tutorials_dense_network() -> None:
 
 
 def test_the_tutorials_cnn() -> None:
-    """It overfits within the first epochs; from epoch 7 on is possible."""
+    """It overfits, from epoch 7 on perhaps: each epoch's noise is a quarter of the lowest loss."""
     onset = find_onset(tutorial("cnn"))
     assert onset.status == "overfits"
     assert onset.interval is not None
-    assert onset.interval[0] <= 7 <= onset.interval[1] <= 10
+    assert onset.interval[0] <= 7 <= onset.interval[1] < 20
 
 
 def test_the_tutorials_regularized_cnn() -> None:

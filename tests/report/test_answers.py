@@ -41,9 +41,9 @@ def test_cnn_against_dense_follows_the_verdict(verdict: Verdict, beginning: str)
 @pytest.mark.parametrize(
     ("plain", "regularized", "beginning"),
     [
-        (EARLY, UNSEEN, "Yes, within the epochs trained: "),
+        (EARLY, UNSEEN, "Yes, in these trainings: "),
         (EARLY, UNDECIDED, "Not decided: "),
-        (EARLY, LATE, "No, it only came later: "),
+        (EARLY, LATE, "No, it only came later, in these trainings: "),
         (EARLY, SOON_AFTER, "No: "),
         (LATE, EARLY, "No: "),
         (UNSEEN, UNSEEN, "cnn shows no rise of more than 5 % that it could stop: "),
@@ -60,12 +60,12 @@ def test_whether_regularising_stopped_it(plain: Found, regularized: Found, begin
 @pytest.mark.parametrize(
     ("deep", "regularized", "beginning"),
     [
-        (EARLY, UNSEEN, "Yes: "),
+        (EARLY, UNSEEN, "Yes, in these trainings: "),
         (EARLY, UNDECIDED, "Not decided: "),
-        (EARLY, LATE, "Yes: "),
-        (LATE, EARLY, "No, later: "),
+        (EARLY, LATE, "Yes, in these trainings: "),
+        (LATE, EARLY, "No, later, in these trainings: "),
         (EARLY, SOON_AFTER, "Both overfit, and which sooner is not told apart: "),
-        (UNSEEN, EARLY, "Not within the epochs trained: "),
+        (UNSEEN, EARLY, "Not in these trainings: "),
         (SHORT, EARLY, "Not decided: "),
         (EARLY, DIVERGED, "Not decided: "),
     ],
@@ -87,6 +87,15 @@ def test_most_seeds_decide_whether_a_network_overfits() -> None:
     two, one = seeds([OVERFITS, OVERFITS, TOO_SHORT]), seeds([OVERFITS, TOO_SHORT, TOO_SHORT])
     assert answered({"cnn": two, "regularized_cnn": network()})[1].startswith("Yes")
     assert answered({"cnn": one, "regularized_cnn": network()})[1].startswith("Not decided")
+
+
+def test_one_undecided_seed_leaves_absence_undecided() -> None:
+    """That regularising stopped it is said where each seed excludes a rise that matters, not where most do."""
+    excluded, undecided = OnsetStatus.RISE_EXCLUDED, OnsetStatus.UNDECIDED
+    cnn = seeds([OVERFITS] * 3)
+    all_three, two = seeds([excluded] * 3), seeds([excluded, excluded, undecided])
+    assert answered({"cnn": cnn, "regularized_cnn": all_three})[1].startswith("Yes, in these trainings: ")
+    assert answered({"cnn": cnn, "regularized_cnn": two})[1].startswith("Not decided: ")
 
 
 @pytest.mark.parametrize(
@@ -131,8 +140,8 @@ def test_networks_without_a_common_seed() -> None:
     ("accuracy", "beginning"),
     [
         (0.993, "Yes: "),
-        (0.991, "Measured, but not beyond doubt: "),
-        (0.989, "No, but it is within reach: "),
+        (0.991, "Measured, but not shown: "),
+        (0.989, "Not measured, but not excluded: "),
         (0.980, "No: "),
     ],
 )

@@ -66,6 +66,11 @@ def diverged(before: OnsetStatus, epoch: int | None = None) -> Onset:
             "It ends 5.2 % (-1.0 to 11.4 %) above its lowest point; the intervals allow for the noise "
             "of the epochs alone.",
         ),
+        (
+            onset(OnsetStatus.UNDECIDED, earlier_low=6, lowest_at=7),
+            "Undecided: the validation loss of 20 epochs neither shows a rise nor excludes one of more than 5 %. "
+            "It rose after epoch 6; whether that rise has passed is open.",
+        ),
         (onset(OnsetStatus.TOO_SHORT, epochs=7), "Too short to judge: 7 epochs, at least 8 are needed."),
         (
             onset(lowest_at=18),
@@ -147,17 +152,18 @@ def test_onset_over_seeds() -> None:
     seen = [onset(OnsetStatus.OVERFITS, epoch) for epoch in (8, 9, 11)]
     unseen, undecided = onset(), onset(OnsetStatus.UNDECIDED)
     assert over_seeds(*seen, unseen, undecided) == (
-        "3 of 5 seeds overfit within 20 epochs, median epoch 10 of the 4 decided (8-11); "
+        "Overfitting is seen in 3 of 5 seeds within 20 epochs, median epoch 10 of the 4 decided (seeds: 8-11); "
         "1 without a rise of more than 5 % that lasts; 1 undecided.",
-        "3 of 5 seeds, median epoch 10 (8 to 11), 1 undecided",
+        "seen in 3 of 5 seeds, median epoch 10 (seeds: 8 to 11), 1 undecided",
     )
     assert over_seeds(seen[0], unseen, unseen) == (
-        "1 of 3 seeds overfit within 20 epochs, at epochs 8-8; 2 without a rise of more than 5 % that lasts.",
-        "1 of 3 seeds (8 to 8)",
+        "Overfitting is seen in 1 of 3 seeds within 20 epochs, at epochs 8-8; "
+        "2 without a rise of more than 5 % that lasts.",
+        "seen in 1 of 3 seeds (seeds: 8 to 8)",
     )
     assert over_seeds(undecided, onset(OnsetStatus.TOO_SHORT)) == (
-        "0 of 2 seeds overfit within 20 epochs; 2 undecided.",
-        "0 of 2 seeds, 2 undecided",
+        "Overfitting is seen in 0 of 2 seeds within 20 epochs; 2 undecided.",
+        "seen in 0 of 2 seeds, 2 undecided",
     )
 
 

@@ -1,6 +1,8 @@
 """The onset of a training that others ran, by its log."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,16 @@ def test_a_log_of_keras(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert png.stat().st_size > 0
 
 
+def test_the_command(tmp_path: Path) -> None:
+    """`python -m tasks.evaluation.onset` answers, though the room of sentences lies above that module's."""
+    log = tmp_path / "losses.json"
+    log.write_text(json.dumps({"val_loss": RISING}))
+    command_line = [sys.executable, "-m", "tasks.evaluation.onset", str(log)]
+    ended = subprocess.run(command_line, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith(f"{log} (val_loss alone, no train loss of as many epochs): Overfits: ")
+
+
 def test_a_log_of_lightning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """metrics.csv has a row for each thing measured, the other cells are empty."""
     rows = [f"{t},{loss},\n{t},,{val}" for t, (loss, val) in enumerate(zip(FALLING, RISING, strict=True))]
@@ -42,6 +54,15 @@ def test_a_json_of_two_losses(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     log = tmp_path / "losses.json"
     log.write_text(json.dumps({"training_loss": RISING, "validation_loss": RISING}))
     assert "(validation_loss, training_loss): Degrading" in said(capsys, log)[1]
+
+
+def test_names_in_a_file_do_not_steer_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Columns are named as their escapes, in one line."""
+    log = tmp_path / "log.csv"
+    log.write_text("\x1b[2Jloss\n1\n", encoding="utf-8")
+    assert said(capsys, log)[2].endswith("found \\x1b[2Jloss.\n")
 
 
 def test_wrong_files_have_a_line_each_and_the_others_an_answer(

@@ -55,7 +55,7 @@ def test_several_seeds(tmp_path: Path) -> None:
     spread = several.accuracy("dense")
     accuracy = f"{100 * spread.mean:.2f} % ± {100 * (spread.standard_deviation or 0):.2f}"
     assert f"| test accuracy | {accuracy} |" in markdown
-    assert re.search(r"\| overfitting onset \| 3 of 3 seeds, median epoch \d+", markdown)
+    assert re.search(r"\| overfitting onset \| seen in 3 of 3 seeds, median epoch \d+", markdown)
     assert len(re.findall(r"^\| regularized_cnn \| [012] \|", markdown, flags=re.MULTILINE)) == 3
     assert re.search(r"\n\*The \d+ most confident mistakes of seed 0 on the test images\.\*\n", markdown)
     assert "**Seeds.**" in markdown
