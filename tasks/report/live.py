@@ -15,12 +15,12 @@ from pathlib import Path
 
 from tasks.evaluation.evaluate import EvaluatedTraining
 from tasks.files import read_json, write_text
-from tasks.layout import PROGRESS
 from tasks.report.cells import Cell, duration, share
 from tasks.report.html import page_of
 from tasks.report.live_curves import live_curves
 from tasks.report.network_words import onset_cell
 from tasks.results.training import TrainingResult
+from tasks.store.layout import PROGRESS
 from tasks.training.progress import ProgressRecord, Stage
 from tasks.training.specification import Specification
 from tasks.wording import and_list, counted

@@ -123,7 +123,7 @@ def test_a_full_disk_costs_the_page_alone(run_folder: Path, monkeypatch: pytest.
 
 
 def test_curves_by_hand() -> None:
-    """Losses 1.0 and 0.5 on an axis of two epochs: the first, above the axis that ends at 0.54, is cut to its end."""
+    """Losses 1.0 and 0.5 on an axis of two epochs: the first is cut where the axis ends, at 0.54."""
     svg = live_curves("loss", 2, [([1.0, 0.5], [None, None])])
     assert svg.count("<circle") == 1  # nothing is drawn of a curve without finite values
     assert 'd="M113.0 24.0L' in svg  # (0.5 of 2 epochs) * 292 + 40; the upper margin
