@@ -17,6 +17,7 @@ from tasks.data.download import download_mnist
 from tasks.data.prepare import prepare_mnist
 from tasks.evaluation.evaluate import evaluate
 from tasks.plain_log import plain_log
+from tasks.report.live import live_page
 from tasks.report.summary import state_message
 from tasks.report.write import report
 from tasks.results.enums import Status
@@ -26,7 +27,7 @@ from tasks.store.roots import check_roots
 from tasks.training.networks import MODELS
 from tasks.training.process import trainings_end_with_this
 from tasks.training.runner import THREADS, TrainingRunner, wait_for_all
-from tasks.training.specification import specifications
+from tasks.training.specification import quickest_first, specifications
 from tasks.training.train import train
 from tasks.wording import shortened
 
@@ -113,34 +114,33 @@ def mnist_pipeline(
         precision=precision,
         threads=THREADS,
     )
-    with trainings_end_with_this():
-        trainings = [
-            train.with_options(name=f"train-{spec.model.replace('_', '-')}").submit(
-                spec, prepared, str(artifacts), refresh, training_timeout
+    with live_page(run_folder, specs) as page, trainings_end_with_this():
+        layout.point_latest_at(run_folder, get_run_logger().warning)
+        get_run_logger().info("From now on to be seen in %s", page.path)
+        branches = {}
+        for spec in quickest_first(specs):
+            trained = train.with_options(name=f"train-{spec.model.replace('_', '-')}").submit(
+                spec, prepared, str(artifacts), refresh, training_timeout, str(page.progress)
             )
-            for spec in specs
-        ]
-        evaluations = [
-            evaluate.submit(trained, prepared, str(run_folder))  # type: ignore[call-overload]
-            for trained in trainings
-        ]
-        wait_for_all(evaluations)
-    keep_images(run_folder, prepared)
-    header = Header(
-        parameters=parameters,
-        provenance=provenance(run_folder, started, parameters, specs, deployment_name),
-        dataset=dataset_section(run_folder, prepared, pixel_scaling),
-        plans=plans(specs),
-    )
-    compare(
-        str(run_folder),
-        header,
-        [evaluated.result() for evaluated in evaluations if evaluated.state.is_completed()],
-        failures(specs, trainings, evaluations),
-        Limits(min_test_accuracy, max_accuracy_drop),
-    )
-    layout.point_latest_at(run_folder, get_run_logger().warning)
-    path = report(str(run_folder))
+            evaluated = evaluate.submit(trained, prepared, str(run_folder))  # type: ignore[call-overload]
+            branches[spec.key] = trained, evaluated
+        trainings, evaluations = zip(*(branches[spec.key] for spec in specs), strict=True)
+        wait_for_all(evaluations, page.update)
+        keep_images(run_folder, prepared)
+        header = Header(
+            parameters=parameters,
+            provenance=provenance(run_folder, started, parameters, specs, deployment_name),
+            dataset=dataset_section(run_folder, prepared, pixel_scaling),
+            plans=plans(specs),
+        )
+        compare(
+            str(run_folder),
+            header,
+            [each.result() for each in evaluations if each.state.is_completed()],
+            failures(specs, trainings, evaluations),
+            Limits(min_test_accuracy, max_accuracy_drop),
+        )
+        path = report(str(run_folder))
     results = read_results(run_folder)
     ended = Completed if results.status is Status.COMPLETED else Failed
     return ended(message=state_message(results, path), data=path)

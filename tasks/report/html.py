@@ -1,9 +1,13 @@
 """report.md to report.html: one file that opens offline, on a phone, by day and by night."""
 
+import base64
+import functools
+import hashlib
 from collections.abc import MutableMapping, Sequence
 from html import escape
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markdown_it import MarkdownIt
@@ -28,8 +32,23 @@ def html_page(markdown: str, folder: Path) -> str:
     body = parser.renderer.render(tokens, parser.options, {"folder": folder})
     # A table gets a box that scrolls on narrow screens; what looks like a tag in the text is escaped by now.
     body = body.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
-    page = jinja2.Environment(loader=TEMPLATES, autoescape=True, keep_trailing_newline=True)
-    return page.get_template("report.html.jinja").render(title=title.replace("\\", ""), body=body)
+    return page_of("report.html.jinja", title=title.replace("\\", ""), body=body)
+
+
+def page_of(template: str, script: str | None = None, **values: Any) -> str:
+    """Return a page made of a template that escapes HTML; `script` names the only one that may run there."""
+    templates = html_templates()
+    code = script and TEMPLATES.get_source(templates, script)[0]
+    digest = base64.b64encode(hashlib.sha256((code or "").encode()).digest()).decode()
+    return templates.get_template(template).render(script=code, digest=digest, **values)
+
+
+@functools.cache
+def html_templates() -> jinja2.Environment:
+    """Return the templates of pages."""
+    return jinja2.Environment(
+        loader=TEMPLATES, autoescape=True, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
+    )
 
 
 def embed_picture(

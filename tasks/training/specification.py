@@ -114,6 +114,15 @@ def specifications(
     return [replace(of_model, seed=seed) for of_model in of_models for seed in dict.fromkeys(seeds)]
 
 
+def quickest_first(specifications: Iterable[Specification]) -> list[Specification]:
+    """Return them in the order in which they are to begin, so that the first result is soon there.
+
+    The catalogue of networks goes from quick to slow.
+    """
+    catalogue = list(MODELS)
+    return sorted(specifications, key=lambda each: catalogue.index(each.model))
+
+
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return in words what differs between two specifications, such as "learning_rate 0.001 -> 0.002"."""
     found = []
