@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,7 +13,7 @@ from prefect.states import Completed, Failed
 from pydantic import Field
 
 from tasks.comparison.compare import Header, Limits, compare
-from tasks.comparison.provenance import dataset_section, failures, keep_images, plans, provenance
+from tasks.comparison.provenance import dataset_section, failures, keep_images, not_trained, plans, provenance
 from tasks.data.download import download_mnist
 from tasks.data.prepare import prepare_mnist
 from tasks.evaluation.evaluate import evaluate
@@ -23,18 +24,18 @@ from tasks.report.write import report
 from tasks.results.enums import Status
 from tasks.results.file import read_results
 from tasks.store import layout
-from tasks.store.roots import check_roots
-from tasks.training.networks import MODELS
+from tasks.store.roots import check_networks_folder, check_roots
+from tasks.training.catalogue import ModelName, NetworkName, chosen, files_of, name_of
+from tasks.training.check import check_networks, doubtful, without
+from tasks.training.own_network import own_network
 from tasks.training.process import trainings_end_with_this
-from tasks.training.runner import THREADS, TrainingRunner, wait_for_all
+from tasks.training.runner import THREADS, TrainingRunner, wait_for_all, wait_until
 from tasks.training.specification import quickest_first, specifications
 from tasks.training.train import train
 from tasks.wording import shortened
 
-NetworkName = Literal["dense", "cnn", "regularized_cnn", "deep_cnn", "challenger"]
-ModelName = Literal[NetworkName, "all"]
 Accuracy = Annotated[float, Field(ge=0, le=1)]
-DEFAULT_MODELS: list[ModelName] = ["dense", "cnn", "regularized_cnn"]
+DEFAULT_MODELS = ["dense", "cnn", "regularized_cnn"]
 
 
 def run_name() -> str:
@@ -42,7 +43,7 @@ def run_name() -> str:
     parameters = flow_run.parameters
     seeds = list(dict.fromkeys(parameters["seeds"]))
     seed = f"seed-{seeds[0]}" if len(seeds) == 1 else f"{len(seeds)}-seeds"
-    words = [Path(parameters["dataset"]).stem, *dict.fromkeys(parameters["models"]), seed]
+    words = [Path(parameters["dataset"]).stem, *dict.fromkeys(map(name_of, parameters["models"])), seed]
     return shortened(re.sub(r"[^\w.-]+", "-", "-".join(words)), 100)
 
 
@@ -72,7 +73,7 @@ def mnist_pipeline(
 
     Args:
         dataset: "mnist", or a path: an npz file or a folder of IDX files with 28 x 28 grey images of ten classes.
-        models: the networks to train; "all" for every one.
+        models: dense, cnn, regularized_cnn, deep_cnn, challenger, "all" for these, FILE.py:FUNCTION for your own.
         seeds: each network is trained once with each seed; three or more allow statements about the network.
         epochs: passes over the training images; by default each network's own number.
         batch_size: images per optimizer step.
@@ -97,14 +98,13 @@ def mnist_pipeline(
         artifacts_dir=artifacts_dir,
     )
     artifacts = layout.claimed(artifacts_dir)
-    names = list(MODELS) if "all" in models else list(dict.fromkeys(models))
+    check_networks_folder(deployment_name is not None, models=files_of(models))
+    recipes, problems = chosen(models)
 
     data = download_mnist(dataset, str(artifacts))
     prepared = prepare_mnist(data, validation_split, train_samples, str(artifacts))
-    run_folder = layout.start_run(artifacts, flow_run.name, started)
-
     specs = specifications(
-        names,
+        recipes,
         seeds,
         prepared.digest,
         epochs=epochs,
@@ -114,17 +114,32 @@ def mnist_pipeline(
         precision=precision,
         threads=THREADS,
     )
+    with trainings_end_with_this():
+        if asked := doubtful(specs, recipes, prepared.shapes["x_train"][1:3], artifacts):
+            problems |= check_networks(asked, recipes, prepared, training_timeout)
+            specs = without(specs, problems)
+    run_folder = layout.start_run(artifacts, flow_run.name, started)
     with live_page(run_folder, specs) as page, trainings_end_with_this():
         layout.point_latest_at(run_folder, get_run_logger().warning)
         get_run_logger().info("From now on to be seen in %s", page.path)
-        branches = {}
+        branches: dict[str, tuple[Any, Any]] = {}  # by key: the futures of training and evaluation
         for spec in quickest_first(specs):
-            trained = train.with_options(name=f"train-{spec.model.replace('_', '-')}").submit(
-                spec, prepared, str(artifacts), refresh, training_timeout, str(page.progress)
+            trained: Any = train.with_options(name=f"train-{spec.model.replace('_', '-')}").submit(
+                *(
+                    spec,
+                    prepared,
+                    str(artifacts),
+                    refresh,
+                    training_timeout,
+                    own_network(recipes[spec.model]),
+                ),
+                str(page.progress),
             )
-            evaluated = evaluate.submit(trained, prepared, str(run_folder))  # type: ignore[call-overload]
+            evaluated = evaluate.submit(trained, prepared, str(run_folder))
+            if not branches:
+                wait_until(partial(page.knows, spec), trained)  # so that the quickest is the first
             branches[spec.key] = trained, evaluated
-        trainings, evaluations = zip(*(branches[spec.key] for spec in specs), strict=True)
+        trainings, evaluations = ([branches[spec.key][part] for spec in specs] for part in (0, 1))
         wait_for_all(evaluations, page.update)
         keep_images(run_folder, prepared)
         header = Header(
@@ -137,7 +152,7 @@ def mnist_pipeline(
             str(run_folder),
             header,
             [each.result() for each in evaluations if each.state.is_completed()],
-            failures(specs, trainings, evaluations),
+            [*not_trained(problems, seeds), *failures(specs, trainings, evaluations)],
             Limits(min_test_accuracy, max_accuracy_drop),
         )
         path = report(str(run_folder))

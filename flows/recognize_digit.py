@@ -14,7 +14,7 @@ from tasks.plain_log import plain_log
 from tasks.recognition import recognize
 from tasks.recognition.show import introduction
 from tasks.store import layout
-from tasks.store.roots import check_roots
+from tasks.store.roots import check_networks_folder, check_roots
 from tasks.wording import counted
 
 
@@ -28,6 +28,7 @@ def recognize_digit(
     images: Annotated[list[str], Field(min_length=1)],
     run: str | None = None,
     artifacts_dir: str | None = None,
+    networks: list[str] | None = None,
 ) -> State[Any]:
     """Find the digit in each picture, and ask every network of a run which one it is.
 
@@ -35,15 +36,17 @@ def recognize_digit(
         images: PNG or JPEG files, each a photo, scan or drawing of one digit, dark on light or light on dark.
         run: the folder of the run to ask; by default the completed run that is best on validation images.
         artifacts_dir: where runs and answers are kept; by default $MNIST_PIPELINE_ARTIFACTS, or `artifacts` here.
+        networks: files with networks of your own whose code may be run, beside those in `networks` here.
     """
     plain_log()
     check_roots(deployment.id is not None, images=images, run=run, artifacts_dir=artifacts_dir)
+    check_networks_folder(deployment.id is not None, networks=networks)
     artifacts = layout.claimed(artifacts_dir)
     asked = recognize.named_run(path_of(run)) if run else recognize.best_run(artifacts)
     get_run_logger().info(introduction(asked))
     folder = recognize.folder_of_call(artifacts, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{flow_run.name}")
     pictures = recognize.prepare_pictures(images, str(folder))
-    said = recognize.ask_networks(pictures, asked.networks)
+    said = recognize.ask_networks(pictures, asked.networks, networks or [])
     path = recognize.answer(pictures, asked, said)
     if not pictures.errors:
         return Completed(message=path, data=path)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tasks.training.networks import MODELS
 from tasks.training.specification import Specification, specifications
 
 SETTINGS = {
@@ -18,5 +19,5 @@ def specified(
     model: str = "dense", seed: int = 0, data_digest: str = "digest", **changed: Any
 ) -> Specification:
     """What to train: a network, a seed, and the settings above but for those that are changed."""
-    (specification,) = specifications([model], [seed], data_digest, **SETTINGS | changed)
+    (specification,) = specifications({model: MODELS[model]}, [seed], data_digest, **SETTINGS | changed)
     return specification

@@ -125,7 +125,7 @@ def main(*, seeds: tuple[int, ...] = (0, 1, 2), epochs: int = 10, precision: str
     with np.load(mnist(), allow_pickle=False) as stored:
         x, y = stored["x_train"][..., np.newaxis], stored["y_train"]
     data = {"x_train": x[:HALF], "y_train": y[:HALF], "x_validation": x[HALF:], "y_validation": y[HALF:]}
-    code = digest_of(code_digests("challenger"))[:12]
+    code = digest_of(code_digests(MODELS["challenger"].build))[:12]
     settings = {"epochs": epochs, "precision": precision, "code": code}
     kept = read_json(RESULTS) if RESULTS.exists() else {"settings": settings, "trainings": {}}
     if kept["settings"] != settings:

@@ -13,6 +13,7 @@ from benchmarks import common
 from tasks import files
 from tasks.data.download import download
 from tasks.data.prepare import PreparedData, prepare
+from tasks.training.networks import MODELS
 from tasks.training.specification import Specification, specifications
 from tests.pipeline_runs import wait_for
 
@@ -48,7 +49,7 @@ def set_up(artifacts: Path, dataset: Path, epochs: int, seed: int = 0) -> Stage:
     data = download(str(dataset), artifacts / "data", quiet)
     prepared = prepare(data, 0.1, None, artifacts / "data", quiet)
     (specification,) = specifications(
-        ["cnn"],
+        {"cnn": MODELS["cnn"]},
         [seed],
         prepared.digest,
         epochs=epochs,

@@ -102,7 +102,9 @@ def code_and_versions() -> dict[str, Any]:
     """Return what must be the same on every worker, because a training's key says that it was used."""
     return {
         "code": {
-            part: digest for model in MODELS for part, digest in specification.code_digests(model).items()
+            part: digest
+            for recipe in MODELS.values()
+            for part, digest in specification.code_digests(recipe.build).items()
         },
         "versions": {name: version(name) for name in PACKAGES},
     }

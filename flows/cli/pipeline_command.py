@@ -17,12 +17,13 @@ from prefect.settings import PREFECT_API_URL
 
 from flows.cli.dask_runner import dask_task_runner
 from flows.cli.script import prefect_server, reason, run_script
-from tasks.command_line import RUN_FAILED
+from tasks.command_line import RUN_FAILED, USAGE_ERROR
 from tasks.errors import UserError
 from tasks.printable import printable
 from tasks.report.summary import closing_lines
 from tasks.results.file import read_results
 from tasks.store.layout import named
+from tasks.training.catalogue import ALL, NAME, chosen, name_of
 from tasks.training.networks import MODELS
 from tasks.training.progress import live_bars
 from tasks.training.runner import trainings_at_a_time
@@ -58,7 +59,7 @@ def gate(words: list[str]) -> float | dict[str, float]:
         limits = {name: float(number) for name, number in pairs}
     except ValueError:
         limits = {}
-    known = all((single or name in MODELS) and 0 <= limit <= 1 for name, limit in limits.items())
+    known = all((single or re.fullmatch(NAME, name)) and 0 <= limit <= 1 for name, limit in limits.items())
     if not known or len(limits) < len(pairs):
         raise UserError(
             f"--min-test-accuracy is {' '.join(words)!r}. Expected one number from 0 to 1 such as 0.97, "
@@ -69,8 +70,9 @@ def gate(words: list[str]) -> float | dict[str, float]:
 
 def check_that_it_trains(models: Sequence[str], limits: float | dict[str, float]) -> None:
     """Raise UserError if a limit is for a network that is not trained: in one command that is a slip."""
-    others = [name for name in limits if name not in models] if isinstance(limits, dict) else []
-    if others and "all" not in models:
+    trained = {name for word in models for name in (MODELS if word == ALL else [name_of(word)])}
+    others = [name for name in limits if name not in trained] if isinstance(limits, dict) else []
+    if others:
         raise UserError(
             f"--min-test-accuracy names {and_list(others)}, which this run does not train "
             f"(--models {' '.join(models)}). Name a network that it trains, or add it to --models."
@@ -106,6 +108,7 @@ def command(flow: Flow[..., Any], **flags: Any) -> int:
     """Run the flow with these flags; return the exit code."""
     flags = {name: parameter.default for name, parameter in signature(flow).parameters.items()} | flags
     parallel, dask = flags.pop("parallel"), flags.pop("dask")
+    chosen(flags["models"])  # raises UserError
     if flags["min_test_accuracy"] is not None:
         flags["min_test_accuracy"] = gate(flags["min_test_accuracy"])
         check_that_it_trains(flags["models"], flags["min_test_accuracy"])
@@ -116,7 +119,7 @@ def command(flow: Flow[..., Any], **flags: Any) -> int:
     if state.is_completed():
         return 0
     print(printable(f"mnist-pipeline failed: {reason(state)}"), file=sys.stderr)
-    return RUN_FAILED
+    return USAGE_ERROR if isinstance(path, UserError) else RUN_FAILED
 
 
 def main(flow: Flow[..., Any]) -> None:

@@ -24,6 +24,7 @@ def command(
     run: str | None = None,
     as_json: Annotated[bool, Parameter("--json")] = False,
     artifacts_dir: str | None = None,
+    networks: list[str] | None = None,
 ) -> int:
     """Find the digit in each picture, and ask every network of a run which one it is.
 
@@ -32,11 +33,12 @@ def command(
         run: the folder of the run to ask; by default the completed run that is best on validation images.
         as_json: print a list with one object for each picture instead of a table.
         artifacts_dir: where runs and answers are kept; by default $MNIST_PIPELINE_ARTIFACTS, or `artifacts` here.
+        networks: files with networks of your own whose code may be run, beside those in `networks` here.
     """
     if not images:
         raise UserError("no picture is named. Expected one or more PNG or JPEG files. See --help.")
     with prefect_server():
-        state: State[Any] = flow(list(images), run, artifacts_dir, return_state=True)  # type: ignore[assignment]
+        state: State[Any] = flow(list(images), run, artifacts_dir, networks, return_state=True)  # type: ignore[assignment]
     path = state.result(raise_on_failure=False)
     if not isinstance(path, str):
         print(f"recognize-digit failed: {reason(state)}", file=sys.stderr)

@@ -5,7 +5,7 @@ import os
 import platform
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -135,6 +135,15 @@ def failures(
                 found.append(Failure(task=step, model=model, seed=seed, error=reason))
                 break  # an evaluation fails with its training
     return found
+
+
+def not_trained(problems: Mapping[str, str], seeds: Iterable[int]) -> list[Failure]:
+    """Return the failures of networks that could not be trained at all, from the reasons by their names."""
+    return [
+        Failure(task=Step.TRAIN, model=name, seed=seed, error=reason)
+        for name, reason in problems.items()
+        for seed in dict.fromkeys(seeds)
+    ]
 
 
 def error_of(future: Any) -> Exception | None:

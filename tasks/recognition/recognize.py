@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
@@ -121,16 +122,18 @@ def prepare_pictures(paths: list[str], folder: str) -> Pictures:
 
 
 @task(name="ask-networks", task_run_name="ask-networks", cache_policy=NO_CACHE, persist_result=False)
-def ask_networks(pictures: Pictures, networks: list[Asked]) -> Said:
+def ask_networks(pictures: Pictures, networks: list[Asked], files: Sequence[str] = ()) -> Said:
     """Return what each network says to the prepared pictures; several seeds of one are averaged.
 
-    One process loads TensorFlow for all of them. A training that is damaged is left out with a warning. Raises
-    UserError if the process fails or no training is sound.
+    `files` are those that a person named, whose code may be run. One process loads TensorFlow for all networks. A
+    training that is damaged, or needs other code, is left out with a warning. Raises UserError if the process
+    fails or no training is sound.
     """
     if len(pictures.errors) == len(pictures.files):
         return {network.name: [] for network in networks}
     command = [sys.executable, "-m", "tasks.recognition.predict", pictures.path]
     command += [folder for network in networks for folder in network.folders]
+    command += ["--networks", *(str(path_of(file)) for file in files)]
     done = subprocess.run(command, env=tensorflow_environment(), capture_output=True, text=True)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]

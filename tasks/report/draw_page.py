@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,7 @@ class Layer(TypedDict):
 
     class_name: str
     config: Mapping[str, Any]
+    module: NotRequired[str]
 
 
 def page_layers(layers: list[Layer], weights: list[Weights]) -> list[PageLayer]:
@@ -47,6 +48,8 @@ def page_layers(layers: list[Layer], weights: list[Weights]) -> list[PageLayer]:
     made: list[PageLayer] = []
     for layer in layers:
         kind, settings = layer["class_name"], layer["config"]
+        if (module := layer.get("module", "keras.layers")) != "keras.layers":
+            raise ValueError(f"draw.html cannot compute a layer {module}.{kind}")
         if kind in ("Conv2D", "Dense"):
             kernel = next(left)
             bias = next(left) if settings["use_bias"] else np.zeros(kernel.shape[-1], np.float32)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import MutableMapping, Sequence
 from html import escape
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,9 @@ Block = list[Token]  # the tokens of a paragraph, a heading, a table, ...
 def html_page(markdown: str, folder: Path, curves: Curves | None = None) -> str:
     """Return the Markdown as an HTML page, its pictures taken from `folder` and embedded.
 
-    On the first screen stand title, first sentence, comparison and how the run ended. Below each heading follows a
-    section, which is folded where it holds details. In place of the pictures that `curves` names, a script draws the
-    same curves so that one can ask them. HTML in the Markdown is shown as text. A picture that is missing is shown
-    by its description.
+    On the first screen stand title, first sentence, comparison and how the run ended; sections of details are
+    folded. In place of the pictures that `curves` names, a script draws curves that one can ask. HTML in the
+    Markdown is shown as text. A picture that is missing is shown by its description.
     """
     parser = MarkdownIt("commonmark", {"html": False}).enable("table").use(anchors_plugin, max_level=4)
     parser.add_render_rule("image", embed_picture)
@@ -51,14 +51,14 @@ def html_page(markdown: str, folder: Path, curves: Curves | None = None) -> str:
         body = parser.renderer.render(tokens, parser.options, {"folder": folder, "curves": curves or {}})
         # A table gets a box that scrolls on narrow screens; what looks like a tag in the text is escaped by now.
         box = '<div class="scroll" tabindex="0" role="group" aria-label="table"><table>'
-        return body.replace("<table>", box).replace("</table>", "</table></div>")
+        return str(body).replace("<table>", box).replace("</table>", "</table></div>")
 
     return page_of(
         "report.html.jinja",
         script="report.js",
         title=next((block[1].content.replace("\\", "") for block in top if block[0].tag == "h1"), ""),
         contents=contents,
-        top=rendered(sum(top, [])),
+        top=rendered(list(chain(*top))),
         body=rendered(sections(rest)),
         curves=json.dumps(curves or {}, allow_nan=False).replace("<", "\\u003c"),
     )
@@ -102,7 +102,7 @@ def begins_with(block: Block, kind: str) -> bool:
 
 
 def sections(page: list[Block]) -> list[Token]:
-    """Return the tokens with a section around each heading and what belongs to it, folded where it holds details."""
+    """Return the tokens with a section around each heading and what follows, folded where it holds details."""
     made: list[Token] = []
     ends: list[tuple[str, str]] = []  # of the sections that are open: the tag of the heading, the end
     for block in page:
@@ -110,13 +110,12 @@ def sections(page: list[Block]) -> list[Token]:
         if block[0].type == "heading_open":
             while ends and ends[-1][0] >= tag:
                 made.append(html(ends.pop()[1]))
-            fold = tag == "h4" or block[1].content in FOLDED
-            ends.append((tag, "</details>" if fold else "</section>"))
-            block = (
-                [html("<details><summary>"), *block, html("</summary>")]
-                if fold
-                else [html("<section>"), *block]
-            )
+            if tag == "h4" or block[1].content in FOLDED:
+                ends.append((tag, "</details>"))
+                block = [html("<details><summary>"), *block, html("</summary>")]
+            else:
+                ends.append((tag, "</section>"))
+                block = [html("<section>"), *block]
         made += block
     return [*made, *(html(end) for _, end in reversed(ends))]
 

@@ -129,6 +129,10 @@ class LivePage:
         with contextlib.suppress(OSError):  # the run itself is well, or says so itself
             write_text(self.path, page)
 
+    def knows(self, specification: Specification) -> bool:
+        """Return whether a training has said something: its process is ready, or it is reused."""
+        return (self.progress / f"{specification.model}-{specification.seed}.json").exists()
+
     def branch(self, specification: Specification) -> Branch:
         """Return what is known of a training now."""
         model, seed = specification.model, specification.seed

@@ -25,8 +25,14 @@ PROJECT = Path(__file__).resolve().parents[2]
 ARTIFACTS = PROJECT / "artifacts"
 PROGRESS = "progress"  # in the folder of a run that goes on: how far its trainings are
 WRITTEN = (
-    *("data", "trainings/*", "recognized/*"),
-    *("runs/*", "runs/*/trainings", f"runs/*/{PROGRESS}", "runs/*/figures"),
+    "data",
+    "trainings/*",
+    "trainings/*/network",
+    "runs/*",
+    "runs/*/trainings",
+    f"runs/*/{PROGRESS}",
+    "runs/*/figures",
+    "recognized/*",
 )
 
 

@@ -16,11 +16,12 @@ MARKER = ".mnist-pipeline"
 MARKER_TEXT = "mnist-pipeline made this folder. It removes only what it made itself.\n"
 OWN = ("data", "trainings", "runs", "latest", "damaged", "recognized", "history.csv", "trend-*.png")
 NOBODYS = ("lost+found", ".gitkeep")  # an empty file system has the one, an empty folder in git the other
-TRAINING_NAME = re.compile(r"[a-z_]+-\d+-[0-9a-f]{12}")
+TRAINING_NAME = re.compile(r"[A-Za-z0-9_]+-\d+-[0-9a-f]{12}")
 RUN_NAME = re.compile(r"\d{8}T\d{6}Z-.+")
 TRAINING_FILES = (
     *("spec.json", "training.json", "log.txt", "summary.txt", "model.keras", "best.weights.h5"),
     *("predictions.npz", "checkpoint-*.npz", MARKER, TEMPORARY_FILES),
+    *("network", "network/*.py", f"network/{TEMPORARY_FILES}"),  # of one's own
 )
 RUN_FILES = (
     *("trainings", "trainings/*.json", "trainings/*.npz", "figures", "figures/*.png", "images.npz"),

@@ -13,22 +13,39 @@ def roots() -> list[Path]:
     return [Path(each).expanduser().resolve() for each in named if each] or [PROJECT]
 
 
+def networks_folder() -> Path:
+    """Return the folder that MNIST_PIPELINE_NETWORKS names on this machine, by default the repository's."""
+    return Path(os.environ.get("MNIST_PIPELINE_NETWORKS") or PROJECT / "networks").expanduser().resolve()
+
+
 def check_roots(deployed: bool, **paths: str | list[str] | None) -> None:
     """Raise UserError if a deployed run's parameter names a path that does not lie below one of the roots.
 
     Links are followed first. A script is run by somebody who reads and writes where they like anyhow.
     """
-    if not deployed:
-        return
-    allowed = roots()
+    if deployed:
+        check_below(roots(), "MNIST_PIPELINE_ROOTS", **paths)
+
+
+def check_networks_folder(deployed: bool, **paths: str | list[str] | None) -> None:
+    """Raise UserError if a deployed run's parameter names a file to be run that is not in the networks' folder.
+
+    Whoever may start runs must not be able to run any file of the machine.
+    """
+    if deployed:
+        check_below([networks_folder()], "MNIST_PIPELINE_NETWORKS", **paths)
+
+
+def check_below(folders: list[Path], variable: str, **paths: str | list[str] | None) -> None:
+    """Raise UserError if a parameter names a path that lies below none of the folders, which `variable` names."""
     for parameter, value in paths.items():
         for path in [value] if isinstance(value, str) else value or []:
             place = Path(
                 os.path.realpath(Path(path).expanduser())
-            )  # Path.resolve stumbles over links in a circle
-            if not any(place.is_relative_to(root) for root in allowed):
+            )  # Path.resolve stumbles over circles of links
+            if not any(place.is_relative_to(folder) for folder in folders):
                 raise UserError(
                     f"{parameter} names {path}, but deployed runs may use only what lies below "
-                    f"{' or '.join(map(str, allowed))}. Put it there, or let MNIST_PIPELINE_ROOTS name its folder "
+                    f"{' or '.join(map(str, folders))}. Put it there, or let {variable} name its folder "
                     "where the worker is started."
                 )

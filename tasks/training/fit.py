@@ -25,12 +25,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks import files
-from tasks.errors import explain
+from tasks.errors import UserError, explain
 from tasks.results.training import History
 from tasks.store.sealed import DamagedError, read_record, write_record
 from tasks.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, set_aside
 from tasks.training.fitted import FittedTraining
-from tasks.training.networks import MODELS
+from tasks.training.networks import MODELS, Builder, Shape
+from tasks.training.own_network import OWN_FILES, kept_network
 from tasks.training.specification import Specification
 
 if TYPE_CHECKING:
@@ -56,16 +57,35 @@ def usable_record(folder: Path, say: Callable[..., None]) -> bool:
         return False
 
 
+def data_of(path: Path) -> dict[str, Any]:
+    """Return the prepared arrays in a file, but for the labels of test, which no training needs."""
+    with np.load(path, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files if name != "y_test"}
+
+
+def shape_and_classes(data: dict[str, Any]) -> tuple[Shape, int]:
+    """Return what a builder is given: the shape of an image, and the number of classes."""
+    return data["x_train"].shape[1:], int(data["y_train"].max()) + 1  # each class has a training image
+
+
+def builder(specification: Specification, folder: Path) -> Builder:
+    """Return what builds the network: ours, or one's own from the files that are kept in the training's folder."""
+    if not specification.own_code:
+        return MODELS[specification.model].build
+    network = kept_network(folder / OWN_FILES, specification.model, specification.own_code)
+    if network is None:
+        raise UserError(f"{folder / OWN_FILES} does not hold what is to be trained. Run again.")
+    return network
+
+
 def run(folder: Path, data_path: Path, say: Callable[..., None], may_start: threading.Event) -> None:
     """Do the training described in `folder`, or what is left of it. The caller holds the folder's lock."""
     from tasks.training import loop  # it takes seconds; a training that is complete needs none of it
 
     specification = Specification.from_json(files.read_json(folder / "spec.json"))
-    with np.load(data_path, allow_pickle=False) as stored:
-        data = {name: stored[name] for name in stored.files if name != "y_test"}
+    data = data_of(data_path)
     loop.configure_tensorflow(specification.threads)
-    classes = int(data["y_train"].max()) + 1  # the data room leaves no class without a training image
-    build = partial(MODELS[specification.model].build, data["x_train"].shape[1:], classes)
+    build = partial(builder(specification, folder), *shape_and_classes(data))
     network, progress = loop.Network(build, specification, len(data["y_train"])), loop.Progress()
     checkpoint = load_checkpoint(folder, say) or Checkpoint()
     if checkpoint.arrays:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import keras
 
 Shape = tuple[int, ...]  # of an image: height, width, channels
+Builder = Callable[[Shape, int], Any]  # from the shape of an image and the number of classes to a Keras model
+Schedule = Literal["constant", "cosine"]
 
 
 def scale(images: npt.NDArray[np.uint8], pixel_scaling: str) -> npt.NDArray[np.float32]:
@@ -171,11 +173,11 @@ class Recipe:
     With the schedule "cosine" the learning rate falls along half a cosine from its value to 0 at the last step.
     """
 
-    build: Callable[[Shape, int], Any]  # from the shape of an image and the number of classes
+    build: Builder
     epochs: int
     compile_with_xla: bool = False
     learning_rate: float = 0.001
-    learning_rate_schedule: Literal["constant", "cosine"] = "constant"
+    learning_rate_schedule: Schedule = "constant"
 
 
 # XLA turns the dense network's many small operations into few. It refuses the others under op determinism, because

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tasks.errors import PlainError
 from tasks.store.layout import PROJECT
@@ -88,22 +88,22 @@ def tensorflow_environment() -> dict[str, str]:
 
 
 def start(folder: Path, data_path: str, refresh: bool) -> subprocess.Popen[str]:
-    """Start the training process; it is a group of its own, so that Ctrl-C reaches the flow first."""
-    command = [
-        sys.executable,
-        *("-m", FIT, str(folder), data_path),
-        *(["--refresh"] if refresh else []),
-    ]
+    """Start the training process; what it logs stands in its folder."""
     with (folder / "log.txt").open("ab") as log:
-        return subprocess.Popen(
-            command,
-            env=tensorflow_environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            start_new_session=True,
-        )
+        return start_module(FIT, str(folder), data_path, *(["--refresh"] if refresh else []), log=log)
+
+
+def start_module(module: str, *arguments: str, log: IO[bytes]) -> subprocess.Popen[str]:
+    """Start a process that loads TensorFlow; it is a group of its own, so that Ctrl-C reaches the flow first."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        env=tensorflow_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def messages(process: subprocess.Popen[str], deadline: Deadline) -> Iterator[dict[str, Any]]:

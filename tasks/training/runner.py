@@ -55,6 +55,12 @@ def slots_of_this_run() -> int:
     return chosen or trainings_at_a_time()
 
 
+def wait_until(happened: Callable[[], bool], future: PrefectWrappedFuture[Any, Any]) -> None:
+    """Return when that has happened, or when the task has ended without it; suspended, as below."""
+    while not (happened() or future.wrapped_future.done()):
+        future.wait(timeout=0.2)
+
+
 def wait_for_all(futures: Iterable[PrefectWrappedFuture[Any, Any]], meanwhile: Callable[[], None]) -> None:
     """Return when all tasks have ended, doing something each second meanwhile.
 

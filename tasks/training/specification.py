@@ -10,7 +10,8 @@ from typing import Any
 
 from tasks import files
 from tasks.store.layout import PROJECT
-from tasks.training.networks import MODELS
+from tasks.training.networks import MODELS, Builder, Recipe
+from tasks.training.own_network import OwnNetwork, meaning
 from tasks.training.precision import resolve_precision
 
 LOOP = "tasks/training/loop.py"  # what decides a training's numbers, besides its builder and `scale`
@@ -50,34 +51,37 @@ class Specification:
         """The SHA-256 of the specification as hexadecimal text."""
         return files.digest_of(self.to_json())
 
+    @property
+    def own_code(self) -> dict[str, str]:
+        """The digests of the files that hold a network of one's own; empty for ours."""
+        return own_parts(self.code)
+
     def folder(self, artifacts: Path) -> Path:
         """Return the folder of the training in an artifacts folder."""
         return artifacts / "trainings" / f"{self.model}-{self.seed}-{self.key[:12]}"
 
 
-def meaning(tree: ast.AST) -> str:
-    """Return a syntax tree as text without comments and docstrings, which cannot change a result."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                node.body = node.body[1:]
-    return ast.dump(tree)
+def own_parts(code: Mapping[str, str]) -> dict[str, str]:
+    """Return of `code_digests` those of the files that hold a network of one's own; none for ours."""
+    own = any(":" in part for part in code)
+    return {part: digest for part, digest in code.items() if own and part not in ("scale", LOOP)}
 
 
-def code_digests(model: str, project: Path = PROJECT) -> dict[str, str]:
-    """Return a short digest for each piece of code that decides the numbers of a training of `model`."""
+def code_digests(build: Builder, project: Path = PROJECT) -> dict[str, str]:
+    """Return a short digest of each piece of code that decides the numbers of a training, by its name."""
+    own = build.digests() if isinstance(build, OwnNetwork) else {}
+    names = ("scale",) if own else (build.__name__, "scale")
     trees: dict[str, ast.AST] = {
         node.name: node
         for node in ast.parse((project / "tasks/training/networks.py").read_text(encoding="utf-8")).body
-        if isinstance(node, ast.FunctionDef) and node.name in (MODELS[model].build.__name__, "scale")
+        if isinstance(node, ast.FunctionDef) and node.name in names
     }
     trees[LOOP] = ast.parse((project / LOOP).read_text(encoding="utf-8"))
-    return {name: files.digest_of(meaning(tree))[:12] for name, tree in trees.items()}
+    return own | {name: files.digest_of(meaning(tree))[:12] for name, tree in trees.items()}
 
 
 def specifications(
-    models: Iterable[str],
+    recipes: Mapping[str, Recipe],
     seeds: Iterable[int],
     data_digest: str,
     *,
@@ -88,28 +92,28 @@ def specifications(
     precision: str,
     threads: int,
 ) -> list[Specification]:
-    """Return the specification of each model with each seed.
+    """Return the specification of each network with each seed.
 
     `epochs` and `learning_rate` are each network's own where they are None; `precision` may be "auto".
     """
-    # Digesting the code takes tens of milliseconds: once per model, not once per seed.
+    # Digesting the code takes tens of milliseconds: once per network, not once per seed.
     of_models = [
         Specification(
             model=model,
             seed=0,
-            epochs=MODELS[model].epochs if epochs is None else epochs,
+            epochs=recipe.epochs if epochs is None else epochs,
             batch_size=batch_size,
-            learning_rate=MODELS[model].learning_rate if learning_rate is None else learning_rate,
-            learning_rate_schedule=MODELS[model].learning_rate_schedule,
+            learning_rate=recipe.learning_rate if learning_rate is None else learning_rate,
+            learning_rate_schedule=recipe.learning_rate_schedule,
             pixel_scaling=pixel_scaling,
             precision=resolve_precision(precision, model),
             threads=threads,
-            xla=MODELS[model].compile_with_xla,
+            xla=recipe.compile_with_xla,
             data=data_digest,
             versions={name: version(name) for name in ("tensorflow", "keras", "numpy")},
-            code=code_digests(model),
+            code=code_digests(recipe.build),
         )
-        for model in models
+        for model, recipe in recipes.items()
     ]
     return [replace(of_model, seed=seed) for of_model in of_models for seed in dict.fromkeys(seeds)]
 
@@ -117,10 +121,10 @@ def specifications(
 def quickest_first(specifications: Iterable[Specification]) -> list[Specification]:
     """Return them in the order in which they are to begin, so that the first result is soon there.
 
-    The catalogue of networks goes from quick to slow.
+    The catalogue of networks goes from quick to slow; what it does not hold may take any time, so it comes last.
     """
-    catalogue = list(MODELS)
-    return sorted(specifications, key=lambda each: catalogue.index(each.model))
+    places = {model: place for place, model in enumerate(MODELS)}
+    return sorted(specifications, key=lambda each: places.get(each.model, len(places)))
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -23,6 +23,8 @@ from tasks.data.prepare import PreparedData
 from tasks.results.enums import Origin
 from tasks.store.layout import Artifacts
 from tasks.store.sealed import DamagedError, read_record, set_aside
+from tasks.training.networks import MODELS, Builder
+from tasks.training.own_network import OWN_FILES, OwnNetwork
 from tasks.training.process import (
     STOPPED,
     Deadline,
@@ -58,6 +60,7 @@ class Training:
 def follow(
     folder: Path,
     specification: Specification,
+    build: Builder,
     data_path: str,
     refresh: bool,
     timeout: float | None,
@@ -79,7 +82,7 @@ def follow(
                     report.waits_for("another run that is training this")
                     deadline.suspend()
                 case "ready":
-                    if code_digests(specification.model) != specification.code:
+                    if code_digests(build) != specification.code:
                         raise failed("the code was changed while this run went on; run again")
                     epochs_done = message["epochs_done"]
                     report.begins(message)
@@ -124,12 +127,16 @@ def has_begun(folder: Path, run_id: str | None) -> bool:
     return run_id is not None and log.exists() and run_id in log.read_text("utf-8", errors="replace")
 
 
-def keep_specification(folder: Path, specification: Specification, report: ProgressReport) -> None:
+def keep_specification(
+    folder: Path, specification: Specification, build: Builder, report: ProgressReport
+) -> None:
     """Write what to train to the training's folder; say so if something else is there."""
     path = folder / "spec.json"
     with files.lock(folder, wait=False) as held:
         if not held:
             return  # the process that trains has written the same text
+        if isinstance(build, OwnNetwork):
+            build.keep(folder / OWN_FILES)
         if path.exists():
             with contextlib.suppress(ValueError, RecursionError):
                 if files.read_json(path) == specification.to_json():
@@ -147,17 +154,20 @@ def train_network(
     timeout: float | None,
     report: ProgressReport,
     run_id: str | None = None,
+    own: OwnNetwork | None = None,
 ) -> Training:
     """Return the training that `specification` describes, from the store if it is there.
 
-    `run_id` is that of the flow run. When a Dask worker dies, the run asks again for what the worker knew: a
-    training that the run itself has begun is then gone on with, also after `refresh`, and not called reused.
+    `own` is the network's text if it is none of ours. `run_id` is that of the flow run. When a Dask worker dies,
+    the run asks again for what the worker knew: a training that the run itself has begun is then gone on with,
+    also after `refresh`, and not called reused.
     """
     folder = specification.folder(artifacts)
     begun_by_this_run = has_begun(folder, run_id)
     refresh = refresh and not begun_by_this_run
 
-    keep_specification(folder, specification, report)
+    build = own or MODELS[specification.model].build
+    keep_specification(folder, specification, build, report)
 
     def result(origin: Origin, reason: str) -> Training:
         return Training(
@@ -185,7 +195,7 @@ def train_network(
         reason = f"the kept training is damaged: {error}"
     with (folder / "log.txt").open("a", encoding="utf-8") as log:
         log.write(f"Flow run {run_id}.\n")
-    outcome, epochs_done = follow(folder, specification, prepared.path, refresh, timeout, report)
+    outcome, epochs_done = follow(folder, specification, build, prepared.path, refresh, timeout, report)
     if outcome == "complete":
         return result(Origin.REUSED, "another run has just trained it")
     if epochs_done:
@@ -206,6 +216,7 @@ def train(
     artifacts_dir: str,
     refresh: bool = False,
     training_timeout: float | None = None,
+    own: OwnNetwork | None = None,
     progress_folder: str | None = None,
 ) -> Training | State[Training]:
     """Train one network with one seed, or reuse the training if nothing that matters has changed.
@@ -218,7 +229,14 @@ def train(
     try:
         with report:
             training = train_network(
-                specification, prepared, Path(artifacts_dir), refresh, training_timeout, report, flow_run.id
+                specification,
+                prepared,
+                Path(artifacts_dir),
+                refresh,
+                training_timeout,
+                report,
+                flow_run.id,
+                own,
             )
     except TrainingFailedError as error:
         if not is_stopping():

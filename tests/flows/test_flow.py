@@ -48,6 +48,15 @@ def test_a_gate_for_a_network_called_all() -> None:
     assert mnist_pipeline.validate_parameters({"min_test_accuracy": {"cnn": 0.97}})["min_test_accuracy"]
 
 
+def test_networks_of_a_deployment() -> None:
+    """A deployment takes a function in a file as a network; another word is refused before a run begins."""
+    for models in (["dense", "networks/example.py:wide"], ["all"]):
+        assert mnist_pipeline.validate_parameters({"models": models})["models"] == models
+    with pytest.raises(ParameterTypeError, match=r"FILE\.py:FUNCTION"):
+        mnist_pipeline.validate_parameters({"models": ["networks/example.py"]})
+    assert "pattern" in str(mnist_pipeline.parameters.properties["models"])
+
+
 def test_run_and_run_again(artifacts: Path, environment: dict[str, str]) -> None:
     """A run of the three networks ends with a report, figures and results; a second one reuses every training."""
     flags = ("--train-samples", "1000", "--epochs", "2")
@@ -132,7 +141,7 @@ def process_of(folder_prefix: str, parent: int, recursive: bool = False) -> psut
 def test_missing_dataset(artifacts: Path, environment: dict[str, str]) -> None:
     """A data set that is not there is one clear line and leaves no run behind."""
     done = pipeline(artifacts, environment, "--dataset", "/nowhere/mnist.npz")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "no file or folder /nowhere/mnist.npz" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert not (artifacts / "runs").exists()
@@ -155,7 +164,10 @@ def test_missing_dataset(artifacts: Path, environment: dict[str, str]) -> None:
         ("--pixel-scaling half", "unit"),
         ("--training-timeout 0", "greater than 0"),
         ("--min-test-accuracy 7", "from 0 to 1"),
-        ("--min-test-accuracy lenet=0.9", "name=number"),
+        ("--min-test-accuracy lenet=0.9", "names lenet, which this run does not train"),
+        ("--min-test-accuracy le-net=0.9", "name=number"),
+        ("--models nowhere.py:wide", "There is no file"),
+        ("--models dense networks/example.py:cnn", "there is another network cnn (one of ours)"),
         ("--min-test-accuracy dense=0.9 dense=0", "once for each network"),
         ("--models dense --min-test-accuracy cnn=0.9 dense=0.9", "names cnn, which this run does not train"),
         ("--min-test-accuracy challenger=0", "(--models dense cnn regularized_cnn)"),

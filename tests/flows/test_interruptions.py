@@ -133,7 +133,7 @@ def test_read_only_folder(disk: Path, tmp_path: Path) -> None:
     """A folder that cannot be written is one line that names it and the flag for another one."""
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     run = Run(disk, SHORT, tmp_path / "log")
-    assert run.wait() == 1
+    assert run.wait() == 2
     last = run.output.splitlines()[-1]
     assert str(disk) in last
     assert "--artifacts-dir" in last

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from chromium import MILLISECONDS, headless_browser, in_chromium, sync_api
+from chromium import MILLISECONDS, headless_browser, in_chromium
 from pipeline_runs import Run, few_digits, wait_for
 
 pytestmark = in_chromium
@@ -21,18 +21,11 @@ def test_the_page_changes_by_itself(tmp_path: Path, mnist: Path) -> None:
         page = browser.new_page()
         page.set_default_timeout(MILLISECONDS)
         page.goto(path.as_uri())
-        seen = sync_api.expect
-        seen(page.get_by_role("heading", level=1)).to_contain_text(
-            "0 of 2 trainings done", timeout=MILLISECONDS
-        )
-        seen(page.get_by_text(re.compile("dense, seed 0: epoch [0-9]+ of 200, about"))).to_be_visible(
-            timeout=MILLISECONDS
-        )
-        seen(page.get_by_role("heading", level=1)).to_contain_text(
-            "1 of 2 trainings done", timeout=MILLISECONDS
-        )
-        assert page.locator("figure").first.locator("svg path[stroke-width]").count() == 2
-        seen(page.get_by_text("Completed after")).to_be_visible(timeout=MILLISECONDS)
+        page.get_by_text("0 of 2 trainings done").wait_for()
+        page.get_by_text(re.compile("dense, seed 0: epoch [0-9]+ of 200, about")).wait_for()
+        page.locator("figure svg path[stroke-width]").first.wait_for()
+        page.get_by_text("1 of 2 trainings done").wait_for()
+        page.get_by_text("Completed after").wait_for()
         assert run.wait() == 0, run.output
         assert page.locator("noscript").count() == 0  # nothing reloads any more
     assert f"From now on to be seen in {path.resolve()}" in run.output

@@ -43,6 +43,12 @@ def test_unknown_layer(kind: str, settings: dict[str, Any], words: str) -> None:
         page_layers([{"class_name": kind, "config": settings}], [])
 
 
+def test_a_layer_that_is_called_like_one_of_kerass() -> None:
+    """A layer of one's own is none that the page knows, whatever its name."""
+    with pytest.raises(ValueError, match=r"example\.Dense"):
+        page_layers([{"class_name": "Dense", "module": "example", "config": {}}], [])
+
+
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory: pytest.TempPathFactory, mnist: Path) -> Path:
     """A run of four networks, each trained for three epochs on 5,000 images in float32."""

@@ -1,4 +1,4 @@
-"""report.html and the page of a run that goes on, in Chromium: looked at, asked, printed, and checked by axe-core."""
+"""report.html and the page of a run that goes on, in Chromium: asked, printed, and checked by axe-core."""
 
 import json
 import shutil
@@ -75,12 +75,10 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("screen", SCREENS)
-@pytest.mark.parametrize("kind", ["report", "live"])
-def test_accessible(
-    browser: Any, axe: str, run_folder: Path, live_folder: Path, kind: str, screen: str, scheme: str
-) -> None:
+@pytest.mark.parametrize("kind", ["run", "live"])
+def test_accessible(browser: Any, axe: str, request: Any, kind: str, screen: str, scheme: str) -> None:
     """axe-core finds no violation, with all details open."""
-    page = opened(browser, {"report": run_folder, "live": live_folder}[kind], screen, color_scheme=scheme)
+    page = opened(browser, request.getfixturevalue(f"{kind}_folder"), screen, color_scheme=scheme)
     page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
     page.evaluate(axe)
     found = page.evaluate("axe.run()")["violations"]

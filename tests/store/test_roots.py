@@ -6,7 +6,7 @@ import pytest
 
 from tasks.errors import UserError
 from tasks.store.layout import PROJECT
-from tasks.store.roots import check_roots, roots
+from tasks.store.roots import check_networks_folder, check_roots, roots
 
 
 @pytest.fixture
@@ -40,6 +40,22 @@ def test_what_lies_elsewhere(allowed: Path, path: str) -> None:
     with pytest.raises(UserError, match="MNIST_PIPELINE_ROOTS") as caught:
         check_roots(True, images=[str(allowed / "seven.png"), path])
     assert f"images names {path}, but" in str(caught.value)
+
+
+def test_files_that_may_be_run(allowed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deployed run takes networks from one folder, the repository's or the named one, not from all the roots."""
+    monkeypatch.delenv("MNIST_PIPELINE_NETWORKS", raising=False)
+    check_networks_folder(True, models=[str(PROJECT / "networks" / "example.py")])
+    with pytest.raises(UserError, match="MNIST_PIPELINE_NETWORKS") as caught:
+        check_networks_folder(True, models=[f"{allowed}/mine.py"])
+    assert f"models names {allowed}/mine.py, but deployed runs may use only what lies below" in str(
+        caught.value
+    )
+    monkeypatch.setenv("MNIST_PIPELINE_NETWORKS", str(allowed))
+    check_networks_folder(True, models=[f"{allowed}/mine.py"])
+    with pytest.raises(UserError):
+        check_networks_folder(True, models=[f"{allowed}/link/mine.py"])
+    check_networks_folder(False, models=["/anywhere/mine.py"])
 
 
 @pytest.mark.usefixtures("allowed")

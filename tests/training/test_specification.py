@@ -40,7 +40,11 @@ def edit(path: Path, old: str, new: str) -> None:
 
 def changed(code: Path) -> list[str]:
     """The networks whose key is another one with this code."""
-    return [name for name in MODELS if code_digests(name, code) != code_digests(name)]
+    return [
+        name
+        for name, recipe in MODELS.items()
+        if code_digests(recipe.build, code) != code_digests(recipe.build)
+    ]
 
 
 def test_comments_and_docstrings_retrain_nothing(code: Path) -> None:
@@ -146,7 +150,7 @@ def test_folder_name_can_be_read(tmp_path: Path) -> None:
 
 def test_each_network_with_each_seed_once() -> None:
     """The order is that of the networks, then of the seeds; a seed named twice is trained once."""
-    found = specifications(["cnn", "dense"], [1, 0, 1], "digest", **SETTINGS)
+    found = specifications({name: MODELS[name] for name in ("cnn", "dense")}, [1, 0, 1], "digest", **SETTINGS)
     assert [(each.model, each.seed) for each in found] == [("cnn", 1), ("cnn", 0), ("dense", 1), ("dense", 0)]
     assert [each.epochs for each in found] == [20, 20, 50, 50]
 
