@@ -15,10 +15,12 @@ from pathlib import Path
 
 from tasks.evaluation.evaluate import EvaluatedTraining
 from tasks.files import read_json, write_text
+from tasks.markdown import code, escape, paragraphs, picture, table
 from tasks.report.cells import Cell, duration, share
 from tasks.report.html import page_of
-from tasks.report.live_curves import live_curves
+from tasks.report.live_curves import as_data, live_curves
 from tasks.report.network_words import onset_cell
+from tasks.report.publish import LiveArtifact
 from tasks.results.training import TrainingResult
 from tasks.store.layout import PROGRESS
 from tasks.training.progress import ProgressRecord, Stage
@@ -29,6 +31,7 @@ SECONDS_BETWEEN_PAGES = 2.0
 SECONDS_OF_A_PAGE = (
     30.0  # a page that nothing changes is written anew after so long, to say that the run goes on
 )
+SECONDS_BETWEEN_UPLOADS = 10.0  # each is a request to the server
 COLUMNS = ("network", "seed", "state", "epoch", "time left", "test accuracy", "overfitting onset")
 
 
@@ -85,7 +88,8 @@ class LivePage:
         self.progress, self.path = run_folder / PROGRESS, run_folder / "report.html"
         self.results: dict[tuple[str, int], TrainingResult] = {}
         self.seen: dict[str, int] = {}
-        self.written = 0.0
+        self.written = self.uploaded = 0.0
+        self.artifact = LiveArtifact()
 
     def update(self) -> None:
         """Write the page anew if something has changed, or if it begins to look as if nobody wrote it."""
@@ -106,28 +110,32 @@ class LivePage:
         """Write the page: of a run that goes on, or that was stopped before it had results."""
         self.written = time.monotonic()
         branches = [self.branch(each) for each in self.specifications]
-        by_model: dict[str, list[Branch]] = {}
-        for each in branches:
-            by_model.setdefault(each.model, []).append(each)
-        done = sum(each.result is not None for each in branches)
+        title, curves = title_of(branches), curves_of(branches)
         page = page_of(
             "live.html.jinja",
             script=None if stopped else "live.js",
-            title=f"{and_list(list(by_model))}: {done} of {counted(len(branches), 'training')} done",
+            title=title,
             columns=COLUMNS,
             branches=branches,
-            curves={
-                name: live_curves(
-                    f"Loss of {name} so far", of_model[0].epochs, [each.curves for each in of_model]
-                )
-                for name, of_model in by_model.items()
-            },
+            curves=curves,
             stopped=stopped,
             written=datetime.now(UTC),
             run=self.folder.name,
         )
         with contextlib.suppress(OSError):  # the run itself is well, or says so itself
             write_text(self.path, page)
+        if not stopped and time.monotonic() - self.uploaded > SECONDS_BETWEEN_UPLOADS:
+            self.upload(f"The same, more often: {code(self.path)}.")
+
+    def upload(self, words: str) -> None:
+        """Show in Prefect how far the trainings are, below some words."""
+        self.uploaded = time.monotonic()
+        branches = [self.branch(each) for each in self.specifications]
+        pictures = [
+            picture(f"Loss of {name} so far", as_data(svg)) for name, svg in curves_of(branches).items()
+        ]
+        rows = table(COLUMNS, [each.cells for each in branches], len(COLUMNS))
+        self.artifact.show(paragraphs(f"# {escape(title_of(branches))}", words, *pictures, rows))
 
     def knows(self, specification: Specification) -> bool:
         """Return whether a training has said something: its process is ready, or it is reused."""
@@ -147,6 +155,24 @@ class LivePage:
         return Branch(model, seed, specification.epochs, progress, self.results.get((model, seed)))
 
 
+def title_of(branches: Sequence[Branch]) -> str:
+    """Return what stands above all."""
+    done = sum(each.result is not None for each in branches)
+    names = and_list(list(dict.fromkeys(each.model for each in branches)))
+    return f"{names}: {done} of {counted(len(branches), 'training')} done"
+
+
+def curves_of(branches: Sequence[Branch]) -> dict[str, str]:
+    """Return the curves so far of each network as SVG."""
+    of_models: dict[str, list[Branch]] = {}
+    for each in branches:
+        of_models.setdefault(each.model, []).append(each)
+    return {
+        name: live_curves(f"Loss of {name} so far", found[0].epochs, [each.curves for each in found])
+        for name, found in of_models.items()
+    }
+
+
 @contextlib.contextmanager
 def live_page(run_folder: Path, specifications: Sequence[Specification]) -> Iterator[LivePage]:
     """Let the run have a page while the block runs. The block ends with the report in its place, or is stopped."""
@@ -154,8 +180,10 @@ def live_page(run_folder: Path, specifications: Sequence[Specification]) -> Iter
     page.write()
     try:
         yield page
+        page.upload("The trainings have ended; `mnist-report` has the results.")
     except BaseException:
         page.write(stopped=True)
+        page.upload("The run was stopped. Finished epochs are kept: the same run goes on from there.")
         raise
     finally:
         shutil.rmtree(page.progress, ignore_errors=True)

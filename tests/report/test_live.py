@@ -26,6 +26,14 @@ def run_folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(autouse=True)
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What Prefect is asked to show."""
+    shown: list[str] = []
+    monkeypatch.setattr(live.LiveArtifact, "show", lambda artifact, markdown: shown.append(markdown))
+    return shown
+
+
 @pytest.fixture
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages may follow each other at once."""
@@ -102,6 +110,18 @@ def test_a_stopped_run(run_folder: Path) -> None:
     assert "reload" not in page_of(run_folder)
     assert 'http-equiv="refresh"' not in page_of(run_folder)
     assert not (run_folder / "progress").exists()
+
+
+def test_prefect_is_asked_seldom(run_folder: Path, shown: list[str]) -> None:
+    """Pages that follow each other at once are shown in Prefect once, the last state when the run has ended."""
+    with live_page(run_folder, SPECIFICATIONS) as page:
+        note(run_folder, "dense-0", stage=Stage.RUNNING, epochs_done=2.0)
+        page.write()
+        note(run_folder, "dense-0", stage=Stage.DONE, epochs_done=50.0)
+    first, last = shown
+    assert "| dense | 0 | waits |" in first
+    assert "| dense | 0 | trained, is being evaluated | 50 of 50 |" in last
+    assert "data:image/svg+xml;base64," in last
 
 
 def test_a_finished_run_keeps_its_report(run_folder: Path) -> None:
