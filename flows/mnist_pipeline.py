@@ -1,5 +1,10 @@
 """The pipeline: get MNIST, train the networks as parallel branches, evaluate, compare, report."""
 
+if __name__ == "__main__":  # the server starts while the imports below go on
+    from flows.cli.temporary_server import start_early
+
+    start_early()
+
 import re
 from datetime import UTC, datetime
 from functools import partial
@@ -39,11 +44,13 @@ DEFAULT_MODELS = ["dense", "cnn", "regularized_cnn"]
 
 
 def run_name() -> str:
-    """Return a name that says what the flow run does, such as "mnist-dense-cnn-seed-0"."""
+    """Return a name that tells the run from others, such as "mnist-dense-cnn-seed-0-5-epochs-2000-images"."""
     parameters = flow_run.parameters
     seeds = list(dict.fromkeys(parameters["seeds"]))
     seed = f"seed-{seeds[0]}" if len(seeds) == 1 else f"{len(seeds)}-seeds"
     words = [Path(parameters["dataset"]).stem, *dict.fromkeys(map(name_of, parameters["models"])), seed]
+    for parameter, what in (("epochs", "epochs"), ("train_samples", "images")):
+        words += [f"{parameters[parameter]}-{what}"] if parameters[parameter] else []
     return shortened(re.sub(r"[^\w.-]+", "-", "-".join(words)), 100)
 
 

@@ -1,5 +1,10 @@
 """Read a person's handwriting: pictures of one digit each, answered by the networks of a run."""
 
+if __name__ == "__main__":  # the server starts while the imports below go on
+    from flows.cli.temporary_server import start_early
+
+    start_early()
+
 from datetime import UTC, datetime
 from typing import Annotated, Any
 

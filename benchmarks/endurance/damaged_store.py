@@ -12,11 +12,12 @@ from tasks import files
 from tasks.comparison.previous import read_answers
 from tasks.data.download import download
 from tasks.data.prepare import prepare
-from tasks.housekeeping import referred_to
 from tasks.results.file import read_own_results, read_results
+from tasks.store.kept import referred_to
 from tasks.store.layout import Artifacts
 from tasks.store.ownership import MARKER, is_run, is_training
 from tasks.store.sealed import read_record
+from tasks.training.networks import MODELS
 from tasks.training.specification import Specification
 from tasks.training.train import keep_specification
 from tests.pipeline_runs import arrays_of
@@ -85,7 +86,8 @@ class Store:
             data = download(str(self.dataset), folder, quiet, warn)
             prepare(data, 0.1, None, folder, quiet, warn)
         elif path.name == "spec.json":
-            keep_specification(folder, self.specifications[folder.name], SimpleNamespace(warn=warn))  # type: ignore[arg-type]
+            specified = self.specifications[folder.name]
+            keep_specification(folder, specified, MODELS[specified.model].build, SimpleNamespace(warn=warn))
         elif folder.parent == self.copy.trainings:
             spec = self.specifications[folder.name].to_json()
             if read_record(folder / "training.json", spec=spec) is None:

@@ -35,6 +35,7 @@ from tasks.results.file import read_results
 from tasks.store.ownership import MARKER
 from tasks.store.sealed import DamagedError, read_record
 from tasks.training import fit
+from tasks.training.networks import MODELS
 from tasks.training.process import tensorflow_environment
 from tasks.training.train import keep_specification
 from tests.pipeline_runs import Run, bits_of, bits_of_training, finished, temporary_files
@@ -97,7 +98,8 @@ def retrained(store: Store, chance: random.Random) -> tuple[str, bool, str]:
     twins = [each for each in sorted(other.iterdir()) if each.suffix == path.suffix]
     small, said = path.stat().st_size < 4096, []
     how = damaged(path, twins, chance)
-    keep_specification(folder, store.specifications[folder.name], SimpleNamespace(warn=said.append))  # type: ignore[arg-type]
+    specified = store.specifications[folder.name]
+    keep_specification(folder, specified, MODELS["cnn"].build, SimpleNamespace(warn=said.append))
     import keras  # it takes seconds
 
     keras.utils.clear_session()  # as in a process of its own: layers are numbered, and weights named after them

@@ -45,7 +45,7 @@ def night(artifacts: Path, pictures: Path) -> None:
         shutil.copytree(pictures, run_folder, dirs_exist_ok=True)
         return []
 
-    write.draw_figures = draw_or_copy
+    write.draw_figures = draw_or_copy  # type: ignore[attr-defined]
     floors = dict.fromkeys(("dense", "cnn", "regularized_cnn"), 0.05)
     state = mnist_pipeline(
         train_samples=500,

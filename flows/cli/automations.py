@@ -23,6 +23,7 @@ from pydantic import SecretStr
 
 from tasks.command_line import RUN_FAILED, run_command
 from tasks.errors import UserError
+from tasks.printable import without_passwords
 
 FLOW = "mnist-pipeline"
 BLOCK = "mnist-pipeline-notification"
@@ -138,7 +139,8 @@ def command(*, webhook: Annotated[str | None, Parameter(env_var="MNIST_PIPELINE_
         else:
             print("No notification: give --webhook URL, or set MNIST_PIPELINE_WEBHOOK.")
     except (httpx.HTTPError, PrefectException, RuntimeError) as error:
-        print(f"The server at {address} could not be used: {error}", file=sys.stderr)
+        reason = str(error).partition("\n")[0]
+        print(without_passwords(f"The server at {address} could not be used: {reason}"), file=sys.stderr)
         return RUN_FAILED
     return 0
 

@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
 import httpx
 from prefect.client.orchestration import get_client
@@ -22,24 +21,25 @@ from prefect.settings import (
 
 from flows.cli.temporary_server import ServerFailedError, temporary_server
 from tasks.command_line import RUN_FAILED, run_command
-from tasks.errors import PlainError, UserError, explain
-from tasks.printable import printable
+from tasks.errors import MACHINE_ERRORS, PlainError, UserError, explain
+from tasks.printable import printable, without_passwords
 from tasks.training.progress import console_handlers
 
 ANSWER_SECONDS = 15.0  # until a configured server has answered
 
 
 def is_for_a_person(record: logging.LogRecord) -> bool:
-    """Let what a person can mend be one line in the terminal; the UI keeps the traceback."""
+    """Let what a person can mend be one line in the terminal; any other error keeps its traceback."""
     error = record.exc_info[1] if record.exc_info else None
-    if isinstance(error, PlainError | OSError):
+    mendable = isinstance(error, OSError) and error.errno in MACHINE_ERRORS
+    if error and (mendable or isinstance(error, PlainError)):
         record.msg, record.args, record.exc_info, record.exc_text = explain(error), (), None, None
     return not record.getMessage().startswith("View at http")  # a temporary server has no UI
 
 
 def is_printable(record: logging.LogRecord) -> bool:
-    """Let names of files that steer a terminal be seen, not obeyed."""
-    record.msg, record.args = printable(record.getMessage()), ()
+    """Let names of files that steer a terminal be seen, not obeyed, and passwords in addresses not be seen."""
+    record.msg, record.args = printable(without_passwords(record.getMessage())), ()
     return True
 
 
@@ -65,10 +65,10 @@ def prefect_server() -> Iterator[None]:
     os.environ["no_proxy"] = ",".join(filter(None, [not_by_proxy, "127.0.0.1"]))
     for handler in console_handlers():
         handler.addFilter(is_for_a_person)
-    with temporary_server() as api_url:
-        os.environ["PREFECT_API_URL"] = api_url  # for workers in other processes
-        with temporary_settings({PREFECT_API_URL: api_url}):
-            yield
+    api_url = temporary_server()
+    os.environ["PREFECT_API_URL"] = api_url  # for workers in other processes
+    with temporary_settings({PREFECT_API_URL: api_url}):
+        yield
 
 
 def check_server(url: str) -> None:
@@ -81,12 +81,12 @@ def check_server(url: str) -> None:
         reason = "what answers is something else"
     except (httpx.HTTPError, PrefectException, RuntimeError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
-    words = (
-        f"No Prefect server answers at {url} ({reason}). Start it, correct PREFECT_API_URL, or unset that: then "
-        "this starts a temporary one."
+    raise UserError(
+        without_passwords(
+            f"No Prefect server answers at {url} ({reason}). Start it, correct PREFECT_API_URL, or unset that: "
+            "then this starts a temporary one."
+        )
     )
-    password = urlsplit(url).password
-    raise UserError(words.replace(password, "***") if password else words)
 
 
 def reason(state: State[Any]) -> str:

@@ -56,8 +56,9 @@ def stored_array(path: Path, name: str) -> npt.NDArray[np.uint8] | None:
 def draw_trend(history: pd.DataFrame, path: Path) -> Path:
     """Draw test accuracy and overfitting onset over runs, oldest first, and write the PNG to `path`.
 
-    `history` has a row per run, model and seed with the columns run, model, seed, accuracy, accuracy_low,
-    accuracy_high (fractions; the 95 % interval) and onset (epoch, or missing). Runs are equally spaced.
+    `history` has a row per run, model and seed with the columns run, model, seed, settings (text), accuracy,
+    accuracy_low, accuracy_high (fractions; the 95 % interval) and onset (epoch, or missing). Runs are equally
+    spaced; lines join those of equal settings.
     """
     runs = list(dict.fromkeys(history["run"].sort_values()))
     place = {run: number for number, run in enumerate(runs, start=1)}
@@ -71,14 +72,16 @@ def draw_trend(history: pd.DataFrame, path: Path) -> Path:
             "linewidth": 1.2,
         }
         x = rows["run"].map(place).astype(float)
-        middle = rows.groupby(x)["accuracy"].mean()
-        upper.plot(middle.index, 100 * middle, label=plain(str(name), 40, 1), **style)
         upper.vlines(
             x, 100 * rows["accuracy_low"], 100 * rows["accuracy_high"], color=style["color"], alpha=0.5
         )
-        onset = rows.groupby(x)["onset"].median()
-        lower.plot(onset.index, onset, **style)
         lower.plot(x, rows["onset"], linestyle="", marker="_", color=style["color"], alpha=0.6)
+        for group, (_, alike) in enumerate(rows.groupby("settings", sort=False)):  # no line joins unlike runs
+            middle = alike.groupby(x)["accuracy"].mean()
+            label = plain(str(name), 40, 1) if group == 0 else None
+            upper.plot(middle.index, 100 * middle, label=label, **style)
+            onset = alike.groupby(x)["onset"].median()
+            lower.plot(onset.index, onset, **style)
     tidy(upper, "Test accuracy (line: mean of seeds; bars: 95 % intervals)", "", "accuracy (%)")
     tidy(lower, "Overfitting onset (line: median of the seeds that show one)", "run, oldest first", "epoch")
     for axes in (upper, lower):

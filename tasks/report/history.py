@@ -3,6 +3,7 @@
 It is derived from all results.json; of runs that are no longer there, history.csv itself is what is left.
 """
 
+import contextlib
 import json
 import logging
 import re
@@ -19,7 +20,7 @@ from tasks.results.run import Results
 from tasks.results.training import TrainingResult
 from tasks.store.layout import Artifacts
 from tasks.store.sealed import set_aside
-from tasks.wording import counted
+from tasks.wording import counted, shortened
 
 LOGGER = logging.getLogger(__name__)
 
@@ -34,6 +35,16 @@ COLUMNS = (
 TYPES = dict.fromkeys(COLUMNS, "str") | dict.fromkeys(NUMBERS, "float64") | {"seed": "int64"}
 HISTORY = "history.csv"
 Row = dict[str, str | int | float | None]
+# Parameters that change no training's numbers: runs that differ in these alone are points of one line.
+NO_SETTINGS = (
+    "models",
+    "seeds",
+    "min_test_accuracy",
+    "max_accuracy_drop",
+    "training_timeout",
+    "refresh",
+    "artifacts_dir",
+)
 
 
 def run_history(artifacts: Path) -> pd.DataFrame:
@@ -90,7 +101,8 @@ def update_history(run_folder: Path, results: Results) -> Path:
     """Write `history.csv` anew, draw the trend of the runs like this one, and return the picture's path.
 
     Like this one are the runs of the same deployment ("scripts" for those without one) on the same data set:
-    a nightly run among trials on other data would be no trend.
+    a nightly run among trials on other data would be no trend. Data sets other than MNIST have pictures of their
+    own.
     """
     artifacts = Artifacts.of(run_folder).root
     deployment = results.provenance.deployment or "scripts"
@@ -100,8 +112,18 @@ def update_history(run_folder: Path, results: Results) -> Path:
             history.to_csv(temporary, index=False, float_format="%.6g")
         alike = history["dataset_digest"] == results.dataset.digest
         alike &= history["deployment"].fillna("scripts") == deployment
-        name = re.sub(r"[^\w.-]+", "-", deployment)
-        return draw_trend(history[alike], artifacts / f"trend-{name}.png")
+        name = deployment if results.dataset.is_mnist else f"{deployment}-{results.dataset.name}"
+        name = shortened(re.sub(r"[^\w.-]+", "-", name), 100)
+        drawn = history[alike].assign(settings=history[alike]["parameters"].map(settings))
+        return draw_trend(drawn, artifacts / f"trend-{name}.png")
+
+
+def settings(parameters: object) -> str:
+    """Return those of a run's parameters (JSON) that decide its trainings' numbers; what is no JSON as it is."""
+    with contextlib.suppress(ValueError, TypeError, AttributeError):
+        value = json.loads(str(parameters))
+        return json.dumps({name: value[name] for name in sorted(value.keys() - set(NO_SETTINGS))})
+    return str(parameters)
 
 
 def rows_of(run: str, results: Results) -> Iterator[Row]:

@@ -136,13 +136,16 @@ class Ended:
 def older_runs(artifacts: Artifacts, keep: int) -> list[Path]:
     """Return the runs that are not among the newest `keep` of their deployment, and that nothing holds.
 
-    A run is held by a link to it (such as `latest`), by being the last completed one of its deployment, and by a
-    kept run that failed and was held against it: the next run will be held against it too, and a gate that has
-    lost its baseline would let a fall in accuracy pass.
+    A run is held by a link to it or into it (such as `latest`), by being the last completed one of its deployment,
+    and by a kept run that failed and was held against it: the next run will be held against it too, and a gate
+    that has lost its baseline would let a fall in accuracy pass.
     """
     ended = Ended.all_of(artifacts)
     links = [path for folder in (artifacts.root, artifacts.runs) for path in folder.glob("*")]
-    stay = {path.resolve().name for path in links if path.is_symlink()}
+    ends = [
+        Path(os.path.realpath(path)) for path in links if path.is_symlink()
+    ]  # of loops too, where it stops
+    stay = {name for end in ends for name in end.parts}
     for deployment in {run.deployment for run in ended}:
         runs = [run for run in ended if run.deployment == deployment]
         stay |= {run.folder.name for run in (*runs[:keep], *[run for run in runs if run.completed][:1])}

@@ -1,21 +1,22 @@
-"""Where runs of a deployment may read and write: whoever may start one must not reach the rest of the machine."""
+"""Where runs of a deployment may read and write: parameters must not lead into the rest of the machine."""
 
 import os
 from pathlib import Path
 
 from tasks.errors import UserError
+from tasks.files import path_of
 from tasks.store.layout import PROJECT
 
 
 def roots() -> list[Path]:
     """Return the folders that MNIST_PIPELINE_ROOTS names on this machine, by default the repository."""
     named = os.environ.get("MNIST_PIPELINE_ROOTS", "").split(os.pathsep)
-    return [Path(each).expanduser().resolve() for each in named if each] or [PROJECT]
+    return [path_of(each) for each in named if each] or [PROJECT]
 
 
 def networks_folder() -> Path:
     """Return the folder that MNIST_PIPELINE_NETWORKS names on this machine, by default the repository's."""
-    return Path(os.environ.get("MNIST_PIPELINE_NETWORKS") or PROJECT / "networks").expanduser().resolve()
+    return path_of(os.environ.get("MNIST_PIPELINE_NETWORKS") or PROJECT / "networks")
 
 
 def check_roots(deployed: bool, **paths: str | list[str] | None) -> None:
@@ -40,9 +41,7 @@ def check_below(folders: list[Path], variable: str, **paths: str | list[str] | N
     """Raise UserError if a parameter names a path that lies below none of the folders, which `variable` names."""
     for parameter, value in paths.items():
         for path in [value] if isinstance(value, str) else value or []:
-            place = Path(
-                os.path.realpath(Path(path).expanduser())
-            )  # Path.resolve stumbles over circles of links
+            place = path_of(path)
             if not any(place.is_relative_to(folder) for folder in folders):
                 raise UserError(
                     f"{parameter} names {path}, but deployed runs may use only what lies below "

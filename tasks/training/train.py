@@ -8,9 +8,9 @@ import contextlib
 import time
 from dataclasses import dataclass
 from functools import partial
+from io import FileIO
 from pathlib import Path
 from subprocess import Popen
-from typing import IO
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
@@ -110,7 +110,7 @@ def follow(
     return outcome, epochs_done
 
 
-def wait_for_slot(process: Popen[str], report: ProgressReport) -> IO[str] | None:
+def wait_for_slot(process: Popen[str], report: ProgressReport) -> FileIO | None:
     """Return the slot that this training holds until it is closed, None if the process or the run ends before."""
     at_a_time, holder = slots_of_this_run(), f"{report.name} of {flow_run.name or 'no run'}"
     while not (slot := take_slot(at_a_time, holder)):

@@ -77,6 +77,13 @@ def test_a_drop_beyond_limit_and_chance_fails() -> None:
     assert gate.at_least > 0.01
 
 
+def test_a_drop_of_surely_no_more_than_the_limit_is_held() -> None:
+    """A drop of which exactly the limit is sure passes."""
+    sure = drop_gate(10, 50, 0.01).at_least
+    assert sure is not None
+    assert drop_gate(10, 50, sure).outcome is GateOutcome.HELD
+
+
 @pytest.mark.parametrize(
     ("before", "now", "limit", "drop"),
     [

@@ -5,6 +5,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
@@ -14,7 +16,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.cli import pipeline_command
 from flows.cli.script import prefect_server
-from flows.mnist_pipeline import mnist_pipeline
+from flows.mnist_pipeline import mnist_pipeline, run_name
 from tasks.errors import UserError
 from tasks.printable import printable
 
@@ -55,6 +57,30 @@ def test_networks_of_a_deployment() -> None:
     with pytest.raises(ParameterTypeError, match=r"FILE\.py:FUNCTION"):
         mnist_pipeline.validate_parameters({"models": ["networks/example.py"]})
     assert "pattern" in str(mnist_pipeline.parameters.properties["models"])
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "mnist-dense-cnn-seed-0"),
+        (
+            {"seeds": [3, 1], "epochs": 5, "train_samples": 2000},
+            "mnist-dense-cnn-2-seeds-5-epochs-2000-images",
+        ),
+        ({"dataset": "../my data/숫자.npz", "models": ["dense"]}, "숫자-dense-seed-0"),
+    ],
+)
+def test_run_names(given: dict[str, Any], expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run's name tells it from runs of other networks, seeds, epochs and images, and holds no path."""
+    usual = {
+        "dataset": "mnist",
+        "models": ["dense", "cnn"],
+        "seeds": [0],
+        "epochs": None,
+        "train_samples": None,
+    }
+    monkeypatch.setattr("flows.mnist_pipeline.flow_run", SimpleNamespace(parameters=usual | given))
+    assert run_name() == expected
 
 
 def test_run_and_run_again(artifacts: Path, environment: dict[str, str]) -> None:

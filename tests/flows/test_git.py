@@ -39,7 +39,10 @@ def bare_repository(folder: Path) -> tuple[Path, str]:
 
 
 def test_code_from_git(tmp_path: Path, mnist: Path) -> None:
-    """Runs have the repository's code and keep all outside of their clones; the second one reuses the training."""
+    """Runs have the repository's code and keep all outside of their clones; the second one reuses the training.
+
+    A worker that names no folder for what is kept takes a run, which ends before it trains for nothing.
+    """
     repository, commit = bare_repository(tmp_path)
     digits, artifacts, empty = few_digits(mnist, tmp_path / "few.npz"), tmp_path / "kept", tmp_path / "empty"
     empty.mkdir()
@@ -52,15 +55,23 @@ def test_code_from_git(tmp_path: Path, mnist: Path) -> None:
         environment = {**made.environment, "MNIST_PIPELINE_ARTIFACTS": str(artifacts)}
         worker = [PREFECT, "worker", "start", "--pool", POOL]
         log = tmp_path / "worker.log"
+
+        def end_of_run() -> str:
+            run = made.ask("POST", f"/deployments/{deployment['id']}/create_flow_run", asked)
+
+            def state() -> str | None:
+                seen = made.ask("GET", f"/flow_runs/{run['id']}")["state_type"]
+                return str(seen) if seen in FINAL else None
+
+            return str(until(state, log))
+
+        with running(worker, made.environment, log, empty):
+            assert end_of_run() in ("FAILED", "CRASHED")
+        assert "MNIST_PIPELINE_ARTIFACTS: Start the worker with a folder that stays" in log.read_text()
+        assert os.listdir(empty) == []
         with running(worker, environment, log, empty):
             for origin in ("trained", "reused"):
-                run = made.ask("POST", f"/deployments/{deployment['id']}/create_flow_run", asked)
-
-                def state(run_id: str = run["id"]) -> str | None:
-                    seen = made.ask("GET", f"/flow_runs/{run_id}")["state_type"]
-                    return str(seen) if seen in FINAL else None
-
-                assert until(state, log) == "COMPLETED", log.read_text()
+                assert end_of_run() == "COMPLETED", log.read_text()
                 results = results_of(artifacts)
                 assert results["provenance"]["commit"] == commit
                 [training] = results["models"]["dense"]["trainings"]

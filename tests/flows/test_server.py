@@ -1,5 +1,6 @@
 """The server that a script uses: the configured one, or a temporary one; what is said when neither works."""
 
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flows.cli import script, temporary_server
+from flows.cli import automations, script, temporary_server
 from flows.cli.script import check_server
 from flows.cli.temporary_server import ServerFailedError
 from tasks.errors import UserError
@@ -52,6 +53,27 @@ def test_something_else_answers(something_else: str, monkeypatch: pytest.MonkeyP
     assert "secret" not in said
 
 
+@pytest.mark.parametrize("password", ["secret", "se:cr@et", "se%20cret"])
+def test_passwords_in_addresses(password: str) -> None:
+    """What Prefect logs to the terminal of a script, such as a run's address, shows no password."""
+    address = f"View at http://me:{password}@host:4200/runs/1"
+    record = logging.makeLogRecord({"msg": "%s, ask @me", "args": (address,)})
+    assert script.is_printable(record)
+    assert record.getMessage() == "View at http://me:***@host:4200/runs/1, ask @me"
+
+
+def test_automations_show_no_password(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command that creates the automations says what is wrong with a server, and no password."""
+    url = f"http://me:secret@127.0.0.1:{temporary_server.free_port()}/api"
+    with script.temporary_settings({script.PREFECT_API_URL: url}):
+        assert automations.command() == 1
+    said = capsys.readouterr().err
+    assert "http://me:***@127.0.0.1" in said
+    assert "secret" not in said
+
+
 def test_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a server that takes the connection and says nothing, one line is said when patience ends."""
     monkeypatch.setattr(script, "ANSWER_SECONDS", 0.2)
@@ -72,9 +94,46 @@ def test_a_server_that_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (tmp_path / "prefect.db").write_bytes(b"this is no database " * 200)
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
     monkeypatch.setenv("PREFECT_API_DATABASE_CONNECTION_URL", f"sqlite+aiosqlite:///{tmp_path}/prefect.db")
-    with (
-        pytest.raises(ServerFailedError, match="file is not a database"),
-        temporary_server.temporary_server(),
-    ):
-        pass
+    with pytest.raises(ServerFailedError, match="file is not a database"):
+        temporary_server.temporary_server()
     assert not [child for child in psutil.Process().children(recursive=True) if "uvicorn" in child.cmdline()]
+
+
+def needed(home: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> bool:
+    """Whether a script with these arguments would start a server before its own imports."""
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setenv("PREFECT_HOME", str(home))
+    monkeypatch.chdir(home)
+    return temporary_server.is_surely_needed(arguments)
+
+
+def test_the_server_starts_early_on_a_database_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server is started before the imports; not to make its database, which a mistaken flag would wait for."""
+    assert not needed(tmp_path, monkeypatch, "--epochs", "2")
+    (tmp_path / "prefect.db").touch()
+    assert needed(tmp_path, monkeypatch, "--epochs", "2")
+
+
+def test_help_starts_no_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the flags are only shown, no server is started."""
+    (tmp_path / "prefect.db").touch()
+    assert not needed(tmp_path, monkeypatch, "--help")
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("profiles.toml", '[profiles.office]\nPREFECT_API_URL = "http://there:4200/api"\n'),
+        (".env", "PREFECT_API_URL=http://there:4200/api\n"),
+        ("prefect.toml", '[api]\nurl = "http://there:4200/api"\n'),
+    ],
+)
+def test_no_server_starts_early_beside_a_configured_one(
+    file: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where one of Prefect's settings files names a server, none is started before Prefect has read it."""
+    (tmp_path / "prefect.db").touch()
+    (tmp_path / file).write_text(text)
+    assert not needed(tmp_path, monkeypatch)

@@ -211,17 +211,30 @@ def test_mistakes_in_words() -> None:
     assert "no mistake to show" in [text.get_text() for text in draw_mistakes([], None).findobj(Text)]
 
 
+OF_A_TREND = ["run", "model", "seed", "settings", "accuracy", "accuracy_low", "accuracy_high", "onset"]
+
+
 @pytest.mark.parametrize("runs", [0, 1, 200])
 def test_trend(runs: int, tmp_path: Path) -> None:
     """The trend over no run, one run and many runs is drawn, missing onsets and all."""
     rows = [
-        (f"20260102T{run:06d}Z-x", model, 0, 0.9, 0.89, 0.91, 5 if run % 2 else None)
+        (f"20260102T{run:06d}Z-x", model, 0, "{}", 0.9, 0.89, 0.91, 5 if run % 2 else None)
         for run in range(runs)
         for model in ("dense", LONG_NAME)
     ]
-    columns = ["run", "model", "seed", "accuracy", "accuracy_low", "accuracy_high", "onset"]
-    path = draw_trend(pd.DataFrame(rows, columns=columns), tmp_path / "trend.png")
+    path = draw_trend(pd.DataFrame(rows, columns=OF_A_TREND), tmp_path / "trend.png")
     assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_trend_joins_equal_settings_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of runs of 5, 25 and 5 epochs a line joins the first and the third; the legend names the network once."""
+    rows = [(f"{run}", "dense", 0, epochs, 0.9, 0.89, 0.91, 3) for run, epochs in enumerate(("5", "25", "5"))]
+    figures: list[Figure] = []
+    monkeypatch.setattr("tasks.report.figures.save", lambda figure, path: figures.append(figure) or path)
+    draw_trend(pd.DataFrame(rows, columns=OF_A_TREND), tmp_path / "trend.png")
+    upper = figures[0].axes[0]
+    assert [list(np.asarray(line.get_xdata())) for line in upper.get_lines()] == [[1, 3], [2]]
+    assert [text.get_text() for text in figures[0].legends[0].get_texts()] == ["dense"]
 
 
 def test_day_of() -> None:

@@ -13,11 +13,13 @@ from tasks.report.history import (
     HISTORY,
     rows_of,
     run_history,
+    settings,
     update_history,
     with_removed_runs,
 )
 from tasks.results.enums import OnsetStatus
 from tasks.results.file import RESULTS, read_results, write_results
+from tasks.results.run import SCHEMA_VERSION
 
 
 def test_one_line_per_run_model_and_seed(tmp_path: Path) -> None:
@@ -68,7 +70,7 @@ def test_runs_of_other_versions_are_one_warning(tmp_path: Path, caplog: pytest.L
         assert len(run_history(tmp_path)) == 0
     (message,) = caplog.messages
     assert "3 runs of other versions" in message
-    assert "schema version 1, and this version of the program reads 3" in message
+    assert f"schema version 1, and this version of the program reads {SCHEMA_VERSION}" in message
 
 
 def test_degrading_is_no_onset() -> None:
@@ -118,6 +120,27 @@ def test_the_trend_shows_the_runs_of_one_deployment(tmp_path: Path, monkeypatch:
     assert pictures == ["trend-scripts.png", nightly, nightly, "trend-every-minute.png", nightly]
     assert [list(rows["run"]) for rows in drawn] == [["1-a"], ["2-b"], ["3-c"], ["4-d"], ["2-b", "5-e"]]
     assert list(pd.read_csv(tmp_path / "history.csv")["run"]) == list(made)
+
+
+def test_other_data_has_a_picture_of_its_own(tmp_path: Path) -> None:
+    """A run on a person's own data draws no trend over that of MNIST."""
+    folder = tmp_path / "runs" / "1-a"
+    folder.mkdir(parents=True)
+    dataset = DATASET.model_copy(update={"name": "my digits/2", "is_mnist": False})
+    provenance = PROVENANCE.model_copy(update={"run": "1-a", "deployment": None})
+    results = run({"dense": network()}, provenance=provenance, dataset=dataset)
+    write_results(folder, results)
+    assert update_history(folder, results).name == "trend-scripts-my-digits-2.png"
+
+
+def test_settings() -> None:
+    """Runs of other networks, seeds or gates have equal settings, those of other epochs have not."""
+    night, gated = (
+        '{"epochs": 5, "models": ["dense"]}',
+        '{"max_accuracy_drop": 0.1, "models": [], "epochs": 5}',
+    )
+    assert settings(night) == settings(gated) != settings('{"epochs": 25, "models": ["dense"]}')
+    assert [settings(each) for each in ("[]", "{", None)] == ["[]", "{", "None"]
 
 
 def test_the_lines_of_removed_runs_stay(tmp_path: Path) -> None:

@@ -83,6 +83,15 @@ def test_what_a_link_leads_to_stays(tmp_path: Path) -> None:
     assert not (tmp_path / "runs" / first).exists()
 
 
+def test_what_a_link_leads_into_stays(tmp_path: Path) -> None:
+    """A link to a file of a run holds the run; one that leads to itself holds nothing and stops nobody."""
+    first, second, third = (add_run(tmp_path, day) for day in (1, 2, 3))
+    (tmp_path / "best.json").symlink_to(tmp_path / "runs" / first / "results.json")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert kept(tmp_path, keep=1) == [first, third]
+    assert not (tmp_path / "runs" / second).exists()
+
+
 def test_the_baseline_of_failed_runs_stays(tmp_path: Path) -> None:
     """However many runs fail against a baseline, it stays: without it the next run would be judged by nothing.
 

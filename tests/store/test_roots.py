@@ -59,6 +59,21 @@ def test_files_that_may_be_run(allowed: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.usefixtures("allowed")
+@pytest.mark.parametrize("path", ["~nobody-of-that-name/x", "a\0b", "a\x1b[2Jb", "a" * 5000])
+def test_what_leads_nowhere(path: str) -> None:
+    """A path that cannot be followed is a mistake in a line, not an error of the program."""
+    with pytest.raises(UserError):
+        check_roots(True, artifacts_dir=path)
+
+
+@pytest.mark.parametrize("named", ["", ":", "/"])
+def test_unusual_roots(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that names nothing allows the repository alone; / allows all."""
+    monkeypatch.setenv("MNIST_PIPELINE_ROOTS", named)
+    assert roots() == ([Path("/")] if named == "/" else [PROJECT])
+
+
+@pytest.mark.usefixtures("allowed")
 def test_a_script_names_what_it_likes() -> None:
     """Who runs a script reads and writes as themselves."""
     check_roots(False, dataset="/etc", artifacts_dir="/")
