@@ -7,6 +7,7 @@ if __name__ == "__main__":  # the server starts while the imports below go on
 
 import re
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +24,7 @@ from tasks.data.prepare import prepare_mnist
 from tasks.evaluation.evaluate import evaluate
 from tasks.files import path_of
 from tasks.plain_log import plain_log
+from tasks.report.live import live_page
 from tasks.report.summary import state_message
 from tasks.report.write import report
 from tasks.results.enums import Status
@@ -33,8 +35,8 @@ from tasks.training.catalogue import ModelName, NetworkName, chosen, files_of, n
 from tasks.training.check import check_networks, doubtful, without
 from tasks.training.own_network import own_network
 from tasks.training.process import trainings_end_with_this
-from tasks.training.runner import THREADS, TrainingRunner, trainings_at_a_time, wait_for_all
-from tasks.training.specification import specifications
+from tasks.training.runner import THREADS, TrainingRunner, trainings_at_a_time, wait_for_all, wait_until
+from tasks.training.specification import quickest_first, specifications
 from tasks.training.train import train
 from tasks.wording import shortened
 
@@ -132,34 +134,42 @@ def mnist_pipeline(
         if asked := doubtful(specs, recipes, prepared.shapes["x_train"][1:3], artifacts):
             problems |= check_networks(asked, recipes, prepared, training_timeout)
             specs = without(specs, problems)
-        run_folder = layout.start_run(artifacts, flow_run.name, started)
-        trainings = [
-            train.with_options(name=f"train-{spec.model.replace('_', '-')}").submit(
-                spec, prepared, str(artifacts), refresh, training_timeout, own_network(recipes[spec.model])
+    run_folder = layout.start_run(artifacts, flow_run.name, started)
+    with live_page(run_folder, specs) as page, trainings_end_with_this():
+        layout.point_latest_at(run_folder, get_run_logger().warning)
+        get_run_logger().info("From now on to be seen in %s", page.path)
+        branches: dict[str, tuple[Any, Any]] = {}  # by key: the futures of training and evaluation
+        for spec in quickest_first(specs):
+            trained: Any = train.with_options(name=f"train-{spec.model.replace('_', '-')}").submit(
+                spec,
+                prepared,
+                str(artifacts),
+                refresh,
+                training_timeout,
+                own_network(recipes[spec.model]),
+                str(page.progress),
             )
-            for spec in specs
-        ]
-        evaluations = [
-            evaluate.submit(trained, prepared, str(run_folder))  # type: ignore[call-overload]
-            for trained in trainings
-        ]
-        wait_for_all(evaluations)
-    keep_images(run_folder, prepared)
-    header = Header(
-        parameters=parameters,
-        provenance=provenance(run_folder, started, parameters, specs, deployment_name),
-        dataset=dataset_section(run_folder, prepared, pixel_scaling),
-        plans=plans(specs),
-    )
-    compare(
-        str(run_folder),
-        header,
-        [evaluated.result() for evaluated in evaluations if evaluated.state.is_completed()],
-        [*not_trained(problems, seeds), *failures(specs, trainings, evaluations)],
-        Limits(min_test_accuracy, max_accuracy_drop),
-    )
-    layout.point_latest_at(run_folder, get_run_logger().warning)
-    path = report(str(run_folder))
+            evaluated = evaluate.submit(trained, prepared, str(run_folder))
+            if not branches:
+                wait_until(partial(page.knows, spec), trained)  # so that the quickest is the first
+            branches[spec.key] = trained, evaluated
+        trainings, evaluations = ([branches[spec.key][part] for spec in specs] for part in (0, 1))
+        wait_for_all(evaluations, page.update)
+        keep_images(run_folder, prepared)
+        header = Header(
+            parameters=parameters,
+            provenance=provenance(run_folder, started, parameters, specs, deployment_name),
+            dataset=dataset_section(run_folder, prepared, pixel_scaling),
+            plans=plans(specs),
+        )
+        compare(
+            str(run_folder),
+            header,
+            [each.result() for each in evaluations if each.state.is_completed()],
+            [*not_trained(problems, seeds), *failures(specs, trainings, evaluations)],
+            Limits(min_test_accuracy, max_accuracy_drop),
+        )
+        path = report(str(run_folder))
     results = read_results(run_folder)
     ended = Completed if results.status is Status.COMPLETED else Failed
     return ended(message=state_message(results, path), data=path)

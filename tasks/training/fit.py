@@ -99,7 +99,8 @@ def run(folder: Path, data_path: Path, say: Callable[..., None], may_start: thre
     if checkpoint.arrays:
         progress = loop.restore(network, checkpoint.arrays)
         checkpoint.resumed_after.append(progress.epochs_done)
-    say("ready", epochs_done=progress.epochs_done, epochs=specification.epochs)
+    so_far = {curve: list(map(finite, progress.history[curve])) for curve in ("train_nll", "val_nll")}
+    say("ready", epochs_done=progress.epochs_done, epochs=specification.epochs, **so_far)
     may_start.wait()
 
     started = last_said = time.monotonic()
@@ -116,7 +117,7 @@ def run(folder: Path, data_path: Path, say: Callable[..., None], may_start: thre
         save_checkpoint(folder, checkpoint)
         say("epoch", epoch=epoch, seconds=checkpoint.epoch_seconds[-1], **{
             curve: finite(progress.history[curve][-1])
-            for curve in ("loss", "accuracy", "val_nll", "val_accuracy")
+            for curve in ("loss", "accuracy", "train_nll", "val_nll", "val_accuracy")
         })  # fmt: skip
         started = time.monotonic()
     say("finishing")
