@@ -152,6 +152,13 @@ def test_an_npz_file_that_unpacks_to_too_much_is_refused(
         read_npz(tmp_path / "big.npz", "big")
 
 
+@pytest.mark.parametrize(("size", "message"), [(2**30, "is damaged"), (2**30 + 1, "claims shape")])
+def test_an_idx_file_may_claim_a_gibibyte(size: int, message: str) -> None:
+    """Of a file that claims a byte more nothing is read; up to there it is read, and found to be too short."""
+    with pytest.raises(UserError, match=message):
+        read_idx(BytesIO(struct.pack(">HBBI", 0, 8, 1, size)), "labels")
+
+
 @pytest.mark.parametrize(
     ("dataset", "message"),
     [
