@@ -31,7 +31,9 @@ def path_of(name: str | Path) -> Path:
     except RuntimeError:
         raise UserError(f"{shown} begins with the home of a user who is unknown here.") from None
     except FileNotFoundError:
-        raise UserError(f"{shown} is sought from a folder that was deleted. Change to another folder.") from None
+        raise UserError(
+            f"{shown} is sought from a folder that was deleted. Change to another folder."
+        ) from None
     try:
         path.stat()
     except OSError as error:
