@@ -106,7 +106,7 @@ def read_idx_folder(folder: Path) -> Arrays:
         if path is None:
             raise UserError(
                 f"{folder} has no {plain} nor {plain}.gz; expected the four IDX files "
-                f"{', '.join(IDX_FILES.values())}, or the path of an npz file."
+                f"{', '.join(IDX_FILES.values())}, or pictures in train/<class>/."
             )
         with path.open("rb") as file:
             arrays[array] = read_idx(file, str(path))
