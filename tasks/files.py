@@ -28,9 +28,14 @@ def path_of(name: str | Path) -> Path:
         raise UserError(f"{shown} holds a control character. Name a path without one.")
     try:
         path = Path(os.path.realpath(Path(name).expanduser()))
-        path.stat()
     except RuntimeError:
         raise UserError(f"{shown} begins with the home of a user who is unknown here.") from None
+    except FileNotFoundError:
+        raise UserError(
+            f"{shown} is sought from a folder that was deleted. Change to another folder."
+        ) from None
+    try:
+        path.stat()
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENAMETOOLONG):
             raise UserError(f"{shown} cannot be followed: {error.strerror}. Name another path.") from None

@@ -1,4 +1,4 @@
-"""Pictures of any kind: size, colours, plain text, grey pictures in rows, saving.
+"""Pictures of any kind: size, colours, plain text, pictures in rows, saving.
 
 Figures are made of `matplotlib.figure.Figure` alone: pyplot keeps global state, and tasks run in threads.
 """
@@ -24,6 +24,7 @@ SMALL, NORMAL, LARGE = 8.0, 9.0, 10.5  # points
 TRAIN, VALIDATION = "#0072B2", "#D55E00"  # blue, vermillion
 MUTED, RULE = "#595959", "#D9D9D9"
 COLUMNS = 6  # of pictures in a row
+SIDE = 28  # of a picture, in the units in which pictures and their captions are laid out
 
 
 def plain(text: str, width: int = 26, lines: int = 3) -> str:
@@ -52,32 +53,44 @@ def save(figure: Figure, path: Path) -> Path:
 
 
 def draw_pictures(
-    pictures: npt.NDArray[np.uint8] | None, captions: list[str], framed: list[bool], if_none: str
+    pictures: npt.NDArray[np.uint8] | None,
+    captions: list[str],
+    framed: list[bool],
+    if_none: str,
+    ink_on_paper: bool = True,
 ) -> Figure:
-    """Return grey pictures (k, 28, 28), dark ink on white, in rows of six, each above its caption."""
+    """Return pictures in rows of six, each above its caption: (k, height, width), in colour (k, height, width, 3).
+
+    Grey ones are dark ink on white, or as they are stored, 255 being white.
+    """
     rows = max(1, -(-len(captions) // COLUMNS))
     lines = max((caption.count("\n") + 1 for caption in captions), default=1)
-    step = 28 + 6
-    text_height = 3 * lines + 4  # in units of picture pixels
-    height, width = rows * (28 + text_height), COLUMNS * step
+    step = SIDE + 6
+    text_height = 3 * lines + 4
+    height, width = rows * (SIDE + text_height), COLUMNS * step
     figure = new_figure(WIDTH * height / width)
     figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
-    canvas = np.zeros((height, width), dtype=np.uint8)
     for index, caption in enumerate(captions):
-        top, left = (index // COLUMNS) * (28 + text_height) + 1, (index % COLUMNS) * step + 3
+        top, left = (index // COLUMNS) * (SIDE + text_height) + 1, (index % COLUMNS) * step + 3
+        high, wide = (SIDE, SIDE)
         if pictures is not None:
-            canvas[top : top + 28, left : left + 28] = pictures[index]
+            high, wide = (SIDE * side / max(pictures.shape[1:3]) for side in pictures.shape[1:3])
+            axes.imshow(
+                pictures[index],
+                cmap="gray_r" if ink_on_paper else "gray",
+                vmin=0,
+                vmax=255,
+                extent=(left, left + wide, top + high, top),
+            )
         colour = VALIDATION if framed[index] else "#D9D9D9"
         border = 2.0 if framed[index] else 0.6
-        axes.add_patch(
-            Rectangle((left - 0.5, top - 0.5), 28, 28, fill=False, edgecolor=colour, linewidth=border)
-        )
-        axes.text(left, top + 29, caption, fontsize=SMALL, va="top", linespacing=1.15)
+        axes.add_patch(Rectangle((left, top), wide, high, fill=False, edgecolor=colour, linewidth=border))
+        axes.text(left, top + SIDE + 1, caption, fontsize=SMALL, va="top", linespacing=1.15)
     if not captions:
         axes.text(width / 2, height / 2, if_none, ha="center", fontsize=LARGE, color=MUTED)
-    axes.imshow(canvas, cmap="gray_r", vmin=0, vmax=255, aspect="auto", interpolation="nearest")
+    axes.set(xlim=(0, width), ylim=(height, 0), aspect="auto")
     return figure
 
 

@@ -202,6 +202,8 @@ DATASET = Dataset(
     prepared_digest="cd" * 32,
     repeated_test_images=0,
     blank_images=0,
+    broken_pictures=0,
+    test_set_aside=False,
 )
 PROVENANCE = Provenance(
     run="20260102T030405Z-by-hand",

@@ -87,6 +87,16 @@ def test_home_and_hangul(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert start_run(artifacts, "숫" * 33, NOON).is_dir()
 
 
+def test_a_working_folder_that_was_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path named from a folder that is gone is one line; a whole path leads where it says."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(UserError, match="a folder that was deleted"):
+        path_of("artifacts")
+    assert path_of(tmp_path / "artifacts") == tmp_path.resolve() / "artifacts"
+
+
 def test_loops_inside_the_artifacts_folder(tmp_path: Path) -> None:
     """A link to itself where a folder belongs is one line that names the folder; housekeeping goes past it."""
     artifacts = claimed(str(tmp_path / "artifacts"))

@@ -15,7 +15,7 @@ import pytest
 
 from tasks import files, housekeeping
 from tasks.errors import UserError
-from tasks.store.layout import PROJECT, Artifacts, held_until_the_end, start_run
+from tasks.store.layout import PROJECT, Artifacts, held_until_the_end, point_latest_at, start_run
 from tasks.store.ownership import MARKER
 from tasks.store.sealed import write_record
 
@@ -73,6 +73,13 @@ def test_list(artifacts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert marked == ["regularized_cnn", "prepared-222222222222.npz", "20260102T000000Z-killed"]
     assert lines[-1].startswith("--prune removes 3 of 6 (marked -), ")
     assert names(artifacts) == EVERYTHING
+
+
+def test_the_run_of_latest_stays(artifacts: Path) -> None:
+    """A run that was stopped stays while `latest` leads to it, which must not lead nowhere."""
+    point_latest_at(artifacts / "runs" / "20260102T000000Z-killed", pytest.fail)
+    housekeeping.keep_house(Artifacts(artifacts), prune=True)
+    assert (artifacts / "latest" / "progress").is_dir()
 
 
 def test_prune(artifacts: Path) -> None:

@@ -99,6 +99,8 @@ def dataset_section(run_folder: Path, prepared: PreparedData, pixel_scaling: str
         prepared_digest=prepared.digest,
         repeated_test_images=prepared.repeated_test_images,
         blank_images=prepared.blank_images,
+        broken_pictures=dataset.broken_pictures,
+        test_set_aside=dataset.test_set_aside,
     )
 
 

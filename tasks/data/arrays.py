@@ -12,12 +12,14 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.data.memory import check_reading
 from tasks.errors import UserError
 from tasks.files import atomic_write, digest_of
 
 Arrays = dict[str, NDArray[Any]]
 Report = Callable[[str], None]  # takes a line for the log
 
+CLASS_NAMES = "class_names"  # may be in an npz file beside the four
 NAMES = ("x_train", "y_train", "x_test", "y_test")
 IDX_FILES = {
     "x_train": "train-images-idx3-ubyte",
@@ -25,7 +27,6 @@ IDX_FILES = {
     "x_test": "t10k-images-idx3-ubyte",
     "y_test": "t10k-labels-idx1-ubyte",
 }
-MAXIMUM_BYTES = 2**30  # of one array, 1.3 million images: a small file may claim to unpack to far more
 
 
 class UnreadableError(UserError):
@@ -54,7 +55,7 @@ def stored_arrays(path: Path) -> Arrays:
 
 
 def read_npz(file: Path | BinaryIO, name: str) -> Arrays:
-    """Return the four arrays in an npz file; `name` is what error messages call it.
+    """Return the four arrays in an npz file, and its class_names if it has them; messages call it `name`.
 
     Pickled objects in it are refused, never unpickled. Raises UserError; OSError, if it cannot be opened.
     """
@@ -68,11 +69,9 @@ def read_npz(file: Path | BinaryIO, name: str) -> Arrays:
             missing = [array for array in NAMES if array not in archive.files]
             if missing:
                 raise UserError(f"{name} has no array {', '.join(missing)}; expected {', '.join(NAMES)}.")
-            for member in archive.zip.infolist():
-                if member.filename.removesuffix(".npy") in NAMES and member.file_size > MAXIMUM_BYTES:
-                    raise UserError(f"{name}: {member.filename} is larger than {MAXIMUM_BYTES:,} bytes.")
+            check_reading(name, sum(member.file_size for member in archive.zip.infolist()))
             # Of a member that is no array NumPy returns the bytes: as an array they fail the checks.
-            return {array: np.asarray(archive[array]) for array in NAMES}
+            return {array: np.asarray(archive[array]) for array in (*NAMES, CLASS_NAMES) if array in archive}
 
 
 def read_idx(file: BinaryIO, name: str) -> NDArray[np.uint8]:
@@ -90,8 +89,7 @@ def read_idx(file: BinaryIO, name: str) -> NDArray[np.uint8]:
             raise UserError(f"{name} is not an IDX file of unsigned bytes.")
         shape = tuple(int.from_bytes(stream.read(4), "big") for _ in range(dimensions[0]))
         size = math.prod(shape)
-        if size > MAXIMUM_BYTES:
-            raise UserError(f"{name} claims shape {shape}, more than {MAXIMUM_BYTES:,} bytes.")
+        check_reading(name, size)
         body = stream.read(size + 1)
     if len(body) != size:
         raise UserError(f"{name} is damaged: it should hold {size:,} bytes for shape {shape}.")
@@ -108,34 +106,11 @@ def read_idx_folder(folder: Path) -> Arrays:
         if path is None:
             raise UserError(
                 f"{folder} has no {plain} nor {plain}.gz; expected the four IDX files "
-                f"{', '.join(IDX_FILES.values())}, or the path of an npz file."
+                f"{', '.join(IDX_FILES.values())}, or pictures in train/<class>/."
             )
         with path.open("rb") as file:
             arrays[array] = read_idx(file, str(path))
     return arrays
-
-
-def checked(arrays: Arrays, name: str) -> Arrays:
-    """Return the arrays as uint8 once they are 28 x 28 images with labels 0..9. Raises UserError."""
-    for part in ("train", "test"):
-        images, labels = arrays[f"x_{part}"], arrays[f"y_{part}"]
-        if images.dtype != np.uint8:
-            raise UserError(f"{name}: x_{part} is {images.dtype}; expected uint8, grey values 0..255.")
-        if images.ndim != 3 or images.shape[1:] != (28, 28) or len(images) == 0:
-            raise UserError(f"{name}: x_{part} has shape {images.shape}; expected (n, 28, 28).")
-        if labels.dtype.kind not in "iu":
-            raise UserError(f"{name}: y_{part} is {labels.dtype}; expected whole numbers 0..9.")
-        if labels.shape != images.shape[:1]:
-            raise UserError(
-                f"{name}: y_{part} has shape {labels.shape}; expected one label for each of the "
-                f"{len(images)} images of x_{part}."
-            )
-        if labels.min() < 0 or labels.max() > 9:
-            raise UserError(f"{name}: y_{part} has labels {labels.min()}..{labels.max()}; expected 0..9.")
-        absent = sorted(set(range(10)) - set(np.unique(labels).tolist()))
-        if absent:
-            raise UserError(f"{name}: y_{part} has no label {absent}; expected each of 0..9 at least once.")
-    return {array: np.ascontiguousarray(arrays[array], np.uint8) for array in NAMES}
 
 
 def content_digest(arrays: Mapping[str, NDArray[Any]]) -> str:

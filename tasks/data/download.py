@@ -1,6 +1,5 @@
 """download-mnist: one verified npz file, from the user's path or the first source that serves MNIST."""
 
-import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +9,12 @@ from prefect import Task, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
-from tasks.data.arrays import Arrays, Report, checked, content_digest, keep, read_idx_folder, read_npz
+from tasks.data.arrays import Arrays, Report, content_digest, keep, read_npz
+from tasks.data.checks import LabelledImages, checked, size_of
 from tasks.data.sources import SOURCES, SourceError
+from tasks.data.user_dataset import KNOWN_NAMES, name_of, read_user_dataset
 from tasks.errors import UserError, writing_to
 from tasks.files import digest_of, lock, path_of, remove_temporary_files
-from tasks.wording import shortened
 
 # What `content_digest` makes of MNIST: type, shape and SHA-256 of the bytes of each array.
 MNIST = {
@@ -29,7 +29,7 @@ DIGITS = list("0123456789")
 
 @dataclass(frozen=True)
 class VerifiedDataset:
-    """Four arrays on disk, verified: x_train (n, 28, 28), y_train (n,), x_test and y_test alike, uint8."""
+    """The four arrays of `LabelledImages` on disk, verified."""
 
     name: str  # "mnist", "fashion-mnist", or from the name of the user's file or folder
     path: str  # npz file with the four arrays
@@ -37,24 +37,41 @@ class VerifiedDataset:
     source: str  # which source served, in words
     is_mnist: bool  # whether the content is exactly MNIST's
     class_names: list[str]  # by label
+    broken_pictures: int = 0  # that were left out
+    test_set_aside: bool = False  # whether the test images were drawn from those given for training
 
 
 class TemporaryError(UserError):
     """No source served, but one of them might when asked again."""
 
 
-def download(dataset: str, folder: Path, report: Report, warn: Report | None = None) -> VerifiedDataset:
+def download(
+    dataset: str,
+    folder: Path,
+    report: Report,
+    warn: Report | None = None,
+    *,
+    image_size: int | None = None,
+    skip_broken: bool = False,
+) -> VerifiedDataset:
     """Return the verified data set, kept as an npz file in `folder`.
 
-    `dataset` is "mnist", or the path of any 28 x 28 grey data set with labels 0..9: an npz file or a folder
-    of IDX files. The path is read at each call, so its content always is what is used.
-    Raises UserError; TemporaryError, if asking again might help.
+    `dataset` is "mnist", or the path of an npz file, a folder of IDX files or a folder of pictures. The path is
+    read at each call, so its content always is what is used. Raises UserError; TemporaryError, if asking again
+    might help.
     """
+    warn = warn or report
     with writing_to(folder), lock(folder):  # two runs at once: the second finds what the first stored
         remove_temporary_files(folder)
-        if dataset == "mnist":
-            return mnist(folder, report, warn or report)
-        return user_dataset(path_of(dataset), folder, report, warn or report)
+        if dataset != "mnist":
+            path = path_of(dataset)
+            found = read_user_dataset(path, image_size, skip_broken, warn)
+            return kept(found, name_of(path), str(path), folder, report, warn)
+        original = mnist(folder, report, warn)
+        if image_size is None:
+            return original
+        found = checked(read_npz(Path(original.path), original.path), original.path, image_size)
+        return kept(found, f"mnist-{image_size}x{image_size}", original.source, folder, report, warn)
 
 
 def mnist(folder: Path, report: Report, warn: Report) -> VerifiedDataset:
@@ -62,7 +79,7 @@ def mnist(folder: Path, report: Report, warn: Report) -> VerifiedDataset:
     path = folder / "mnist.npz"
     if path.exists():
         try:
-            if content_digest(checked(read_npz(path, str(path)), str(path))) == MNIST_DIGEST:
+            if content_digest(checked(read_npz(path, str(path)), str(path)).arrays) == MNIST_DIGEST:
                 report(f"MNIST: {path}, stored earlier, verified.")
                 return VerifiedDataset(
                     "mnist", str(path), MNIST_DIGEST, "stored by an earlier run", True, DIGITS
@@ -83,7 +100,7 @@ def first_that_serves(report: Report) -> tuple[str, Arrays]:
     transient = False
     for name, read in SOURCES:
         try:
-            arrays = checked(read(), "content")
+            arrays = checked(read(), "content").arrays
             if content_digest(arrays) == MNIST_DIGEST:
                 return name, arrays
             failures.append(f"{name}: served something other than MNIST")
@@ -96,36 +113,28 @@ def first_that_serves(report: Report) -> tuple[str, Arrays]:
     raise TemporaryError(message) if transient else UserError(message)
 
 
-def user_dataset(path: Path, folder: Path, report: Report, warn: Report) -> VerifiedDataset:
-    """Return the data set at the user's `path`, copied to `folder` under a name that has its digest."""
-    try:
-        if path.is_dir():
-            arrays = read_idx_folder(path)
-        elif path.is_file():
-            arrays = read_npz(path, str(path))
-        else:
-            raise UserError(
-                f"There is no file or folder {path}. --dataset takes 'mnist', the path of an npz file "
-                "or of a folder with the four IDX files."
-            )
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    arrays = checked(arrays, str(path))
-    digest = content_digest(arrays)
+def kept(
+    found: LabelledImages, name: str, source: str, folder: Path, report: Report, warn: Report
+) -> VerifiedDataset:
+    """Return a data set of the user's once it is kept in `folder` under a name that has its digest."""
+    digest = content_digest(found.arrays)
     is_mnist = digest == MNIST_DIGEST
-    name = "mnist" if is_mnist else name_of(path)
+    name = "mnist" if is_mnist else name
     copy = folder / ("mnist.npz" if is_mnist else f"{name}-{digest[:12]}.npz")
-    keep(copy, arrays, warn)
+    keep(copy, found.arrays, warn)
+    train, test = found.arrays["x_train"], found.arrays["x_test"]
     report(
-        f"{path}: {'MNIST' if is_mnist else name}, {len(arrays['x_train'])} + {len(arrays['x_test'])} images."
+        f"{source}: {'MNIST' if is_mnist else name}, {len(train)} + {len(test)} images of {size_of(train)}, "
+        f"{len(found.class_names)} classes."
     )
-    return VerifiedDataset(name, str(copy), digest, str(path), is_mnist, DIGITS)
-
-
-def name_of(path: Path) -> str:
-    """Return a name for the data set at `path`, fit for files and headings; never "mnist"."""
-    name = re.sub(r"[\W_]+", "-", path.name.removesuffix(".npz").lower()).strip("-") or "unnamed"
-    return "not-mnist" if name == "mnist" else shortened(name, 100)
+    if found.test_set_aside:
+        report(
+            "There is no folder test: a fifth of the pictures of each class, drawn by seed 0, is set aside."
+        )
+    names = KNOWN_NAMES.get(digest, found.class_names) if found.unnamed else found.class_names
+    return VerifiedDataset(
+        name, str(copy), digest, source, is_mnist, names, found.broken_pictures, found.test_set_aside
+    )
 
 
 def might_recover(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -142,7 +151,16 @@ def might_recover(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bo
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-def download_mnist(dataset: str, artifacts_dir: str) -> VerifiedDataset:
+def download_mnist(
+    dataset: str, artifacts_dir: str, image_size: int | None = None, skip_broken: bool = False
+) -> VerifiedDataset:
     """Get the data set, verified, into `artifacts_dir`/data."""
     logger = get_run_logger()
-    return download(dataset, Path(artifacts_dir).resolve() / "data", logger.info, logger.warning)
+    return download(
+        dataset,
+        Path(artifacts_dir).resolve() / "data",
+        logger.info,
+        logger.warning,
+        image_size=image_size,
+        skip_broken=skip_broken,
+    )

@@ -37,7 +37,7 @@ class Evaluation:
     model: str
     seed: int
     # json: an EvaluatedTraining. Beside it an npz: right (n,) bool and nll (n,) float64, in nats, on test;
-    # mistakes (k, 28, 28) uint8
+    # mistakes (k, height, width) or (k, height, width, 3) uint8
     path: str
 
 
@@ -137,6 +137,11 @@ def evaluate_training(
     )
 
 
+def as_pictures(images: Array) -> Array:
+    """Return images (k, height, width, channels) without the channel axis where they are grey."""
+    return images[..., 0] if images.shape[-1] == 1 else images
+
+
 @task(name="evaluate", task_run_name="evaluate-{training.model}-{training.seed}", cache_policy=NO_CACHE)
 def evaluate(training: Training, prepared: PreparedData, run_folder: str) -> Evaluation:
     """Measure one finished training and write its numbers and predicted test labels into the run folder."""
@@ -161,7 +166,7 @@ def evaluate(training: Training, prepared: PreparedData, run_folder: str) -> Eva
     nll = nll_of_images(predictions["final_test"], test_labels)
     mistakes = np.array([mistake.index for mistake in result.mistakes], dtype=int)
     with atomic_write(path.with_suffix(".npz")) as temporary:
-        np.savez(temporary, right=right, nll=nll, mistakes=test_images[mistakes, :, :, 0])
+        np.savez(temporary, right=right, nll=nll, mistakes=as_pictures(test_images[mistakes]))
     result = result.model_copy(update={"answers_sha256": sha256_of(path.with_suffix(".npz"))})
     evaluated = EvaluatedTraining(
         model=training.model, parameter_count=fitted.parameter_count, summary=fitted.summary, training=result

@@ -49,12 +49,10 @@ def difference_interval(only_first: int, only_second: int, n: int) -> Interval:
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's step-down adjusted p-values, in the order given (Holm 1979)."""
-    adjusted = [0.0] * len(p_values)
-    highest = 0.0
-    for step, index in enumerate(np.argsort(p_values, kind="stable")):
-        highest = max(highest, (len(p_values) - step) * p_values[index])
-        adjusted[index] = min(1.0, highest)
-    return adjusted
+    order = np.argsort(p_values, kind="stable")
+    steps = np.asarray(p_values)[order] * np.arange(len(p_values), 0, -1)
+    adjusted = np.minimum(np.maximum.accumulate(steps), 1)
+    return [float(adjusted[place]) for place in np.argsort(order)]
 
 
 class Estimate(NamedTuple):

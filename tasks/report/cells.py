@@ -201,13 +201,6 @@ def layers(summary: str | None) -> str:
     return ", ".join(found)
 
 
-def class_accuracies(model: ModelResult) -> list[Cell]:
-    """Return the accuracy of each class, the mean over the seeds."""
-    by_class = zip(*(training.test.per_class_accuracy for training in model.finished), strict=True)
-    known = [[value for value in values if value is not None] for values in by_class]
-    return [f"{100 * sum(values) / len(values):.1f} %" if values else None for values in known]
-
-
 def thousands(counts: Sequence[int]) -> list[str]:
     """Return counts with thousands marked."""
     return [f"{count:,}" for count in counts]

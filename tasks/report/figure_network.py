@@ -1,15 +1,14 @@
-"""Figures of one network: its learning curves, its confusion matrix, its most confident mistakes."""
+"""The learning curves of one network."""
 
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from tasks.pictures import MUTED, NORMAL, SMALL, VALIDATION, draw_pictures, new_figure
+from tasks.pictures import MUTED, SMALL, VALIDATION, new_figure
 from tasks.report.charts import (
     Curve,
     Values,
@@ -24,10 +23,8 @@ from tasks.report.charts import (
     value_axis,
     zoom_start,
 )
-from tasks.report.network_words import confusion_matrix
 from tasks.results.run import ModelResult
-from tasks.results.training import Mistake, TestMeasures, TrainingResult
-from tasks.wording import probability
+from tasks.results.training import TrainingResult
 
 GAP = "#56B4E9"
 
@@ -124,44 +121,3 @@ def limit_accuracy(axes: Axes, *shown: Values) -> None:
     margin = 0.06 * (100 - lowest) or 1.0
     axes.set_ylim(lowest - margin, 100 + margin)
     value_axis(axes)
-
-
-def draw_confusion(tests: Sequence[TestMeasures]) -> Figure:
-    """Return the confusion matrix, summed over seeds; colour shows mistakes only, for they are few."""
-    counts = confusion_matrix(tests)
-    classes = len(counts)
-    mistakes = counts * (1 - np.eye(classes, dtype=np.int64))
-    figure = new_figure(5.4, 6.6)
-    axes = figure.add_subplot()
-    axes.imshow(mistakes, cmap="Blues", vmin=0, vmax=max(int(mistakes.max()), 1) * 1.3)
-    for truth, prediction in np.argwhere(counts):
-        dark = mistakes[truth, prediction] > 0.8 * mistakes.max() > 0
-        colour = MUTED if truth == prediction else "white" if dark else "black"
-        text = f"{counts[truth, prediction]:,}"
-        axes.text(prediction, truth, text, ha="center", va="center", fontsize=SMALL, color=colour)
-    for truth in range(classes):
-        total = sum(test.per_class_n[truth] for test in tests)  # an image without an answer is in no cell
-        share = f"{100 * counts[truth, truth] / total:.1f} % of {total:,}" if total else "no image"
-        axes.text(classes - 0.2, truth, share, fontsize=SMALL, va="center")
-    axes.text(classes - 0.2, -0.9, "right", fontsize=NORMAL, va="center")
-    seeds = f", {len(tests)} seeds added" if len(tests) > 1 else ""
-    tidy(axes, "", "class the network said", f"true class{seeds}")
-    axes.set_xticks(range(classes))
-    axes.set_yticks(range(classes))
-    axes.grid(False)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-    return figure
-
-
-def draw_mistakes(mistakes: Sequence[Mistake], pictures: npt.NDArray[np.uint8] | None) -> Figure:
-    """Return the listed mistakes as pictures (k, 28, 28), most confident first; known label errors framed."""
-    captions = [
-        f"#{mistake.index}: truth {mistake.truth}\nsaid {mistake.prediction} at {probability(mistake.probability)}"
-        + ("\nknown label error" if mistake.known_label_error else "")
-        for mistake in mistakes
-    ]
-    framed = [mistake.known_label_error for mistake in mistakes]
-    if pictures is not None and len(pictures) < len(mistakes):
-        pictures = None
-    return draw_pictures(pictures, captions, framed, "no mistake to show")

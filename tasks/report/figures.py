@@ -13,9 +13,10 @@ from tasks.data.arrays import UnreadableError, reading, stored_arrays
 from tasks.pictures import SMALL, draw_pictures, new_figure, plain, save
 from tasks.report.charts import MARKERS, SERIES, tidy
 from tasks.report.figure_comparison import draw_comparison
-from tasks.report.figure_network import draw_confusion, draw_curves, draw_mistakes
+from tasks.report.figure_mistakes import draw_confusion, draw_mistakes
+from tasks.report.figure_network import draw_curves
 from tasks.report.names import COMPARISON, PREVIEW, pictures_of
-from tasks.results.run import Results
+from tasks.results.run import Dataset, Results
 
 
 def draw_figures(run_folder: Path, results: Results) -> list[Path]:
@@ -28,20 +29,22 @@ def draw_figures(run_folder: Path, results: Results) -> list[Path]:
         tests = [training.test for training in model.finished]
         drawn += [
             save(draw_curves(name, model), run_folder / paths.curves),
-            save(draw_confusion(tests), run_folder / paths.confusion),
-            save(draw_mistakes(first.mistakes, pictures), run_folder / paths.mistakes),
+            save(draw_confusion(tests, results.dataset.class_names), run_folder / paths.confusion),
+            save(draw_mistakes(first.mistakes, pictures, results.dataset), run_folder / paths.mistakes),
         ]
-    return [*drawn, save(draw_preview(run_folder), run_folder / PREVIEW)]
+    return [*drawn, save(draw_preview(run_folder, results.dataset), run_folder / PREVIEW)]
 
 
-def draw_preview(run_folder: Path) -> Figure:
-    """Return one picture of each class, and the tutorial's look at x_train[1]."""
+def draw_preview(run_folder: Path, data: Dataset) -> Figure:
+    """Return one picture of each class, and of MNIST the tutorial's look at x_train[1]."""
     classes = stored_array(run_folder / "images.npz", "preview")
     zero = stored_array(run_folder / "images.npz", "first_zero")
-    if classes is None or zero is None:
+    if classes is None:
         return draw_pictures(None, [], [], "pictures of the data were not stored")
-    captions = [f"class {label}" for label in range(len(classes))] + ["x_train[1]"]
-    return draw_pictures(np.concatenate([classes, zero[None]]), captions, [False] * len(captions), "")
+    captions = [plain(name, 20, 2) for name in data.class_names[: len(classes)]]
+    if zero is not None:
+        classes, captions = np.concatenate([classes, zero[None]]), [*captions, "x_train[1]"]
+    return draw_pictures(classes, captions, [False] * len(captions), "", data.is_digits)
 
 
 def stored_array(path: Path, name: str) -> npt.NDArray[np.uint8] | None:

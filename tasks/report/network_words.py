@@ -1,17 +1,12 @@
-"""One network in words: its accuracy, its onset of overfitting, its mistakes.
+"""One network in words: its accuracy, its onset of overfitting.
 
 Plain text, not Markdown. A sentence ends with a full stop, a phrase or the cell of a table does not.
 """
 
-from collections.abc import Sequence
-
-import numpy as np
-import numpy.typing as npt
-
 from tasks.evaluation.onset import EXCLUDED_RISE, SHORTEST_CURVE
 from tasks.results.enums import AccuracyChange, OnsetStatus
 from tasks.results.run import Aggregate, ModelResult, OnsetOverSeeds
-from tasks.results.training import Interval, Mistake, Onset, TestMeasures, TrainingResult
+from tasks.results.training import Interval, Onset, TrainingResult
 from tasks.wording import (
     and_list,
     counted,
@@ -19,7 +14,6 @@ from tasks.wording import (
     percent,
     percent_with_interval,
     points,
-    probability,
     span,
 )
 
@@ -209,51 +203,3 @@ def after_best_epoch(training: TrainingResult) -> str:
         "on to judge.",
         AccuracyChange.NO_FINITE_LOSS: "No epoch has a finite validation loss.",
     }[after.change]
-
-
-def confusion_matrix(tests: Sequence[TestMeasures]) -> npt.NDArray[np.int64]:
-    """Return how many test images of each class were taken for each, over all tests: (truth, prediction)."""
-    classes = len(tests[0].per_class_n)
-    counts = np.zeros((classes, classes), dtype=np.int64)
-    for truth, prediction, images in (pair for test in tests for pair in test.confusion):
-        counts[truth, prediction] += images
-    return counts
-
-
-def confusion(trainings: Sequence[TrainingResult]) -> str:
-    """Return how many mistakes the trainings of a network make together, and which is the most frequent."""
-    counts = confusion_matrix([training.test for training in trainings])
-    images = sum(training.test.n for training in trainings)
-    unanswered = images - counts.sum()
-    np.fill_diagonal(counts, 0)
-    mistakes = counts.sum()
-    added = f" (all {len(trainings)} seeds added)" if len(trainings) > 1 else ""
-    if unanswered:
-        return (
-            f"{unanswered:,} of {images:,} test images{added} have no answer: no probability is finite. "
-            f"{counted(mistakes, 'mistake')} on the others."
-        )
-    if not mistakes:
-        return f"No mistake on {images:,} test images{added}."
-    (truth, said), *others = np.argwhere(counts == counts.max())
-    as_often = f" (as often: {counted(len(others), 'other pair')})" if others else ""
-    times = counted(counts.max(), "time")
-    return (
-        f"{counted(mistakes, 'mistake')} on {images:,} test images{added}; most often, {times}, "
-        f"{an(truth)} was taken for {an(said)}{as_often}."
-    )
-
-
-def mistakes_shown(name: str, mistakes: Sequence[Mistake]) -> str:
-    """Return what the picture of the mistakes shows, for those who cannot see it."""
-    listed = [
-        f"#{mistake.index}, {an(mistake.truth)} taken for {an(mistake.prediction)} "
-        f"({probability(mistake.probability)}{', known label error' if mistake.known_label_error else ''})"
-        for mistake in mistakes
-    ]
-    return f"The most confident mistakes of {name}: {'; '.join(listed) or 'none'}"
-
-
-def an(digit: int) -> str:
-    """Return a digit with its article: "a 7", "an 8"."""
-    return f"an {digit}" if digit == 8 else f"a {digit}"

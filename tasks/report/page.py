@@ -14,7 +14,7 @@ import jinja2
 
 from tasks import markdown, wording
 from tasks.markdown import Markdown
-from tasks.report import answers, cells, network_words, summary, words
+from tasks.report import answers, cells, classes, mistake_words, network_words, summary, words
 from tasks.report.names import COMPARISON, PREVIEW, pictures_of
 from tasks.results.run import Results
 
@@ -35,7 +35,7 @@ def markdown_templates() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    for module in (markdown, wording, cells, network_words, words, answers, summary):
+    for module in (markdown, wording, cells, classes, mistake_words, network_words, words, answers, summary):
         environment.globals |= dict(inspect.getmembers(module, inspect.isfunction))
     environment.globals |= {"COMPARISON": COMPARISON, "PREVIEW": PREVIEW, "MEASURES": cells.MEASURES}
     environment.globals |= {

@@ -1,8 +1,13 @@
 """A run in the Prefect UI: its artifacts. A key holds the same of every run, so its versions are a history."""
 
+import logging
 from pathlib import Path
+from uuid import UUID
 
+from prefect import get_client
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.client.schemas.actions import ArtifactUpdate
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from tasks.markdown import Markdown, code, escape, paragraphs, picture
 from tasks.pictures import data_uri
@@ -13,7 +18,9 @@ from tasks.report.words import gate_in_words, gates_in_short
 from tasks.results.enums import GateOutcome
 from tasks.results.run import Results
 from tasks.results.training import FailedTraining, TrainingResult
-from tasks.uploads import uploading
+from tasks.uploads import UPLOAD_ERRORS, uploading
+
+LOGGER = logging.getLogger(__name__)
 
 PASSED = {GateOutcome.NOT_HELD: "NO", GateOutcome.NOT_JUDGED: "not judged", GateOutcome.HELD: "yes"}
 RESULT_COLUMNS = (
@@ -107,3 +114,23 @@ def gate_rows(results: Results) -> list[Row]:
         }
         for gate in sorted(results.gates, key=lambda gate: list(PASSED).index(gate.outcome))
     ]
+
+
+class LiveArtifact:
+    """The artifact `mnist-live` of a run: made once, then updated, so that the history has one version of it."""
+
+    def __init__(self) -> None:
+        self.id: UUID | None = None
+
+    def show(self, markdown: str) -> None:
+        """Show the Markdown, if the server is there: nobody waits for that while a network trains."""
+        try:
+            with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+                if self.id:
+                    with get_client(sync_client=True) as client:
+                        client.update_artifact(self.id, ArtifactUpdate(data=markdown))
+                else:
+                    created = create_markdown_artifact(markdown, "mnist-live", "The trainings as they go on")
+                    self.id = created if isinstance(created, UUID) else None  # its type says both
+        except UPLOAD_ERRORS as error:
+            LOGGER.debug("The live curves could not be shown: %s", error)

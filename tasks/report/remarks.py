@@ -17,6 +17,8 @@ def remarks(results: Results) -> list[str]:
             f"{data.repeated_test_images:,} of {data.counts['test']:,} test images are training images too: on "
             "them accuracy shows memory, not recognition."
         )
+    if data.broken_pictures:
+        found.append(f"{counted(data.broken_pictures, 'picture')} could not be read, and took no part.")
     if data.blank_images:
         found.append(
             f"{counted(data.blank_images, 'image')} {'is' if data.blank_images == 1 else 'are'} blank."

@@ -7,6 +7,7 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.errors import explain
 from tasks.files import write_text
+from tasks.report.curves_asked import curves_of
 from tasks.report.draw_page import write_draw_page
 from tasks.report.figures import draw_figures
 from tasks.report.history import update_history
@@ -40,6 +41,6 @@ def write_report(run_folder: Path, results: Results) -> Path:
     draw_figures(run_folder, results)
     markdown = report_markdown(results)
     write_text(run_folder / "report.md", markdown)
-    write_text(run_folder / "report.html", html_page(markdown, run_folder))
+    write_text(run_folder / "report.html", html_page(markdown, run_folder, curves_of(results)))
     write_draw_page(run_folder, results)
     return run_folder / "report.md"

@@ -30,7 +30,9 @@ def read_results(run_folder: Path) -> Results:
     path = run_folder / RESULTS
     advice = "expected a run folder, for example artifacts/latest"
     if not path.is_file():
-        raise UserError(f"{run_folder} holds no {RESULTS}; {advice}.")
+        raise UserError(
+            f"{run_folder} holds no {RESULTS}, as of a run that goes on or was stopped; {advice}."
+        )
     try:
         content = read_json(path)
         if not isinstance(content, dict):

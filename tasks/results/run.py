@@ -193,7 +193,9 @@ class Dataset(Record):
     train_samples: int | None
     prepared_digest: str
     repeated_test_images: int  # test images that are training images too, pixel for pixel
-    blank_images: int  # images, of all splits, whose pixels are all equal
+    blank_images: int  # images, of all splits, of one colour
+    broken_pictures: int  # that could not be read and were left out
+    test_set_aside: bool  # whether the test images were drawn from those given for training
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

@@ -30,7 +30,7 @@ class Kept:
 
     path: Path
     state: State
-    runs: list[str]  # that refer to it, oldest first
+    runs: list[str]  # that refer to it, oldest first; of a run: the link `latest`, if it leads there
 
     @property
     def facts(self) -> list[os.stat_result]:
@@ -182,7 +182,10 @@ def kept_in(artifacts: Artifacts, older: Collection[Path] = ()) -> list[Kept]:
     for run in filter(is_run, sorted(artifacts.runs.glob("*/"))):
         ended = any((run / name).exists() for name in ("results.json", "report.md"))
         state: State = "older" if run in older else "ended" if ended else "stopped"
-        kept.append(Kept(run, "running" if in_use(run) else state, []))
+        held = (
+            [artifacts.latest.name] if artifacts.latest.resolve() == run.resolve() else []
+        )  # also if stopped
+        kept.append(Kept(run, "running" if in_use(run) else state, held))
     return kept
 
 

@@ -23,12 +23,14 @@ from tasks.store.ownership import MARKER, NOBODYS, OWN, is_run, is_training, mar
 
 PROJECT = Path(__file__).resolve().parents[2]
 ARTIFACTS = PROJECT / "artifacts"
+PROGRESS = "progress"  # in the folder of a run that goes on: how far its trainings are
 WRITTEN = (
     "data",
     "trainings/*",
     "trainings/*/network",
     "runs/*",
     "runs/*/trainings",
+    f"runs/*/{PROGRESS}",
     "runs/*/figures",
     "recognized/*",
 )
@@ -131,6 +133,7 @@ def start_run(artifacts: Path, flow_run_name: str, started: datetime) -> Path:
         Artifacts(artifacts).remove_temporary_files()
         folder = new_folder(runs, name)
         (folder / "trainings").mkdir()
+        (folder / PROGRESS).mkdir()
         mark(folder)
         held_until_the_end.enter_context(lock(folder))
     return folder

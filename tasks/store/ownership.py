@@ -25,6 +25,7 @@ TRAINING_FILES = (
 )
 RUN_FILES = (
     *("trainings", "trainings/*.json", "trainings/*.npz", "figures", "figures/*.png", "images.npz"),
+    *("progress", "progress/*.json"),
     *("comparison.png", "draw.html", "results.json", "report.md", "report.html"),
     *(MARKER, TEMPORARY_FILES, f"*/{TEMPORARY_FILES}"),
 )

@@ -28,6 +28,14 @@ def check_roots(deployed: bool, **paths: str | list[str] | None) -> None:
         check_below(roots(), "MNIST_PIPELINE_ROOTS", **paths)
 
 
+def check_links(deployed: bool, dataset: Path) -> None:
+    """Raise UserError if a link in a deployed run's data set (train/<class>/<file>) leads out of the roots."""
+    if deployed:
+        found = (path for pattern in ("*", "*/*", "*/*/*") for path in dataset.glob(pattern))
+        links = [str(path) for path in found if path.is_symlink()]
+        check_below(roots(), "MNIST_PIPELINE_ROOTS", dataset=links)
+
+
 def check_networks_folder(deployed: bool, **paths: str | list[str] | None) -> None:
     """Raise UserError if a deployed run's parameter names a file to be run that is not in the networks' folder.
 

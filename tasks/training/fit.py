@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 EXIT_PARENT_GONE = 3
 SECONDS_BETWEEN_STEPS = 0.5  # of an epoch that are reported
+PIXELS_PER_PREDICTION = 1000 * 28 * 28  # a thousand images of 256 x 256 at once would take 17 GB in cnn
 
 
 def finite(value: float) -> float | None:
@@ -68,6 +69,12 @@ def shape_and_classes(data: dict[str, Any]) -> tuple[Shape, int]:
     return data["x_train"].shape[1:], int(data["y_train"].max()) + 1  # each class has a training image
 
 
+def images_per_prediction(shape: Shape) -> int:
+    """Return how many images of a shape are predicted at once: 1,000, of larger ones than MNIST's fewer."""
+    height, width, _ = shape
+    return max(1, min(1000, PIXELS_PER_PREDICTION // (height * width)))
+
+
 def builder(specification: Specification, folder: Path) -> Builder:
     """Return what builds the network: ours, or one's own from the files that are kept in the training's folder."""
     if not specification.own_code:
@@ -85,13 +92,15 @@ def run(folder: Path, data_path: Path, say: Callable[..., None], may_start: thre
     specification = Specification.from_json(files.read_json(folder / "spec.json"))
     data = data_of(data_path)
     loop.configure_tensorflow(specification.threads)
+    loop.IMAGES_PER_PREDICTION = images_per_prediction(data["x_train"].shape[1:])
     build = partial(builder(specification, folder), *shape_and_classes(data))
     network, progress = loop.Network(build, specification, len(data["y_train"])), loop.Progress()
     checkpoint = load_checkpoint(folder, say) or Checkpoint()
     if checkpoint.arrays:
         progress = loop.restore(network, checkpoint.arrays)
         checkpoint.resumed_after.append(progress.epochs_done)
-    say("ready", epochs_done=progress.epochs_done, epochs=specification.epochs)
+    so_far = {curve: list(map(finite, progress.history[curve])) for curve in ("train_nll", "val_nll")}
+    say("ready", epochs_done=progress.epochs_done, epochs=specification.epochs, **so_far)
     may_start.wait()
 
     started = last_said = time.monotonic()
@@ -108,7 +117,7 @@ def run(folder: Path, data_path: Path, say: Callable[..., None], may_start: thre
         save_checkpoint(folder, checkpoint)
         say("epoch", epoch=epoch, seconds=checkpoint.epoch_seconds[-1], **{
             curve: finite(progress.history[curve][-1])
-            for curve in ("loss", "accuracy", "val_nll", "val_accuracy")
+            for curve in ("loss", "accuracy", "train_nll", "val_nll", "val_accuracy")
         })  # fmt: skip
         started = time.monotonic()
     say("finishing")

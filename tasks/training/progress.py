@@ -1,10 +1,12 @@
-"""Progress of a training, for three kinds of viewers: a terminal, a log, the Prefect UI."""
+"""Progress of a training, for four kinds of viewers: a terminal, a log, the Prefect UI, the page of the run."""
 
 import contextlib
 import logging
 import sys
 import time
 from collections.abc import Iterator
+from enum import StrEnum, auto
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -15,14 +17,18 @@ from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Pending, Running
 from prefect.utilities.engine import emit_task_run_state_change_event
+from pydantic import Field
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from tasks.files import write_json
+from tasks.results.training import Losses, Record
 from tasks.uploads import UPLOAD_ERRORS
 
 Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
 # Each update of the progress artifact is a request to the server; a training that is over sooner has none.
 SECONDS_BETWEEN_UPDATES = 3.0
+SECONDS_BETWEEN_RECORDS = 2.0
 bars: Progress | None = None  # the live display of this process, if there is one
 
 
@@ -67,11 +73,37 @@ def _is_no_epoch_line(record: logging.LogRecord) -> bool:
     return not getattr(record, "epoch_line", False)
 
 
-class ProgressReport:
-    """Tells log, terminal and UI how far one training is; a context manager, so that a bar ends with it."""
+class Stage(StrEnum):
+    """What becomes of a training."""
 
-    def __init__(self, model: str, seed: int, epochs: int, logger: Logger) -> None:
+    WAITING = auto()
+    RUNNING = auto()
+    DONE = auto()
+    FAILED = auto()
+
+
+class ProgressRecord(Record):
+    """How far a training is, as it stands on disk: its stage, and one value per epoch so far."""
+
+    stage: Stage = Stage.WAITING
+    reason: str = ""  # for what it waits, or why it failed
+    epochs_done: float = 0.0  # the epoch that goes on counts by the share of its images
+    epoch_seconds: float | None = None  # of the last epoch
+    train_nll: Losses = Field(default_factory=list)  # nats per image, dropout off
+    val_nll: Losses = Field(default_factory=list)
+
+
+class ProgressReport:
+    """Tells all viewers how far one training is; a context manager, so that a bar ends with it.
+
+    `record` is the path of a file for the page of the run, if there is one.
+    """
+
+    def __init__(
+        self, model: str, seed: int, epochs: int, logger: Logger, record: Path | None = None
+    ) -> None:
         self.name, self.epochs, self.logger = f"{model} seed {seed}", epochs, logger
+        self.path, self.record, self.recorded = record, ProgressRecord(), 0.0
         self.key = f"progress-{model}-{seed}".replace("_", "-")
         self.artifact: UUID | None = None
         self.updated: float | None = None
@@ -81,7 +113,10 @@ class ProgressReport:
     def __enter__(self) -> "ProgressReport":
         return self
 
-    def __exit__(self, error_type: type[BaseException] | None, *details: object) -> None:
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        self._record(stage=Stage.FAILED if error else Stage.DONE, reason=str(error or ""))
         if bars and self.bar is not None:
             bars.remove_task(self.bar)
         if error_type is None and self.artifact:
@@ -100,10 +135,18 @@ class ProgressReport:
         if what != self.waiting:
             self.waiting = what
             self.say(f"waits for {what}")
+            self._record(reason=f"waits for {what}")
             show_state(Pending(name="Waiting", message=f"Waits for {what}."))
+
+    def begins(self, message: dict[str, Any]) -> None:
+        """Take note of what was there before: the process is ready to train."""
+        done = message["epochs_done"]
+        self.say(f"process ready, {done} of {message['epochs']} epochs done before")
+        self._record(epochs_done=done, train_nll=message["train_nll"], val_nll=message["val_nll"])
 
     def goes_on(self) -> None:
         """Show a training that waited as Running again."""
+        self._record(stage=Stage.RUNNING, reason="")
         if self.waiting:
             self.waiting = ""
             show_state(Running())
@@ -114,6 +157,7 @@ class ProgressReport:
             bars.start_task(self.bar)
             bars.update(self.bar, completed=epoch - 1 + fraction)
         self._update_artifact_at_times(epoch - 1 + fraction)
+        self._record(at_once=False, epochs_done=epoch - 1 + fraction)
 
     def epoch(self, message: dict[str, Any]) -> None:
         """Take note of a finished epoch and its figures."""
@@ -127,6 +171,20 @@ class ProgressReport:
         if bars and self.bar is not None:
             bars.update(self.bar, completed=number, figures=figures)
         self._update_artifact_at_times(number)
+        curves = {curve: [*getattr(self.record, curve), message[curve]] for curve in ("train_nll", "val_nll")}
+        self._record(at_once=False, epochs_done=number, epoch_seconds=seconds, **curves)
+
+    def _record(self, at_once: bool = True, **changes: Any) -> None:
+        """Note what has changed, and write it down: if not at once, some seconds after the last time."""
+        self.record = self.record.model_copy(update=changes)
+        new = time.monotonic() - self.recorded < SECONDS_BETWEEN_RECORDS
+        if self.path is None or (new and not at_once):
+            return
+        self.recorded = time.monotonic()
+        try:
+            write_json(self.path, self.record.model_dump(mode="json"))
+        except OSError as error:  # the training is well; the page shows what it knew
+            self.logger.debug("Its progress could not be written: %s", error)
 
     def _update_artifact_at_times(self, epochs_done: float) -> None:
         now = time.monotonic()

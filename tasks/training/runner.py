@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import psutil
@@ -29,11 +29,14 @@ def trainings_at_a_time() -> int:
 
 
 class TrainingRunner(ThreadPoolTaskRunner[Any]):
-    """Runs the branches of one flow run in threads: so many trainings, while one more loads TensorFlow."""
+    """Runs the branches of one flow run in threads: so many trainings, while one more loads TensorFlow.
+
+    Each training is submitted with its evaluation, which holds a thread while it waits: two threads each.
+    """
 
     def __init__(self, at_a_time: int | None = None) -> None:
         """Take the number of trainings at once; by default each run asks `trainings_at_a_time` when it starts."""
-        super().__init__(max_workers=(at_a_time or 1) + 1)
+        super().__init__(max_workers=2 * ((at_a_time or 1) + 1))
         self.at_a_time = at_a_time
 
     def duplicate(self) -> "TrainingRunner":
@@ -52,12 +55,21 @@ def slots_of_this_run() -> int:
     return chosen or trainings_at_a_time()
 
 
-def wait_for_all(futures: Iterable[PrefectWrappedFuture[Any, Any]]) -> None:
-    """Return when all tasks have ended; leave with Prefect's `Pause` soon after the run was suspended.
+def wait_until(happened: Callable[[], bool], future: PrefectWrappedFuture[Any, Any]) -> None:
+    """Return when that has happened, or when the task has ended without it; suspended, as below."""
+    while not (happened() or future.wrapped_future.done()):
+        future.wait(timeout=0.2)
+
+
+def wait_for_all(futures: Iterable[PrefectWrappedFuture[Any, Any]], meanwhile: Callable[[], None]) -> None:
+    """Return when all tasks have ended, doing something each second meanwhile.
+
+    Leaves with Prefect's `Pause` soon after the run was suspended.
 
     Prefect's own `wait` notices a suspension only when a task ends, which may be a training's length later.
     """
     for future in futures:
         while not future.wrapped_future.done():
             future.wait(timeout=1.0)
+            meanwhile()
         future.wait()

@@ -10,7 +10,7 @@ from typing import Any
 
 from tasks import files
 from tasks.store.layout import PROJECT
-from tasks.training.networks import Builder, Recipe
+from tasks.training.networks import MODELS, Builder, Recipe
 from tasks.training.own_network import OwnNetwork, meaning
 from tasks.training.precision import resolve_precision
 
@@ -116,6 +116,15 @@ def specifications(
         for model, recipe in recipes.items()
     ]
     return [replace(of_model, seed=seed) for of_model in of_models for seed in dict.fromkeys(seeds)]
+
+
+def quickest_first(specifications: Iterable[Specification]) -> list[Specification]:
+    """Return them in the order in which they are to begin, so that the first result is soon there.
+
+    The catalogue of networks goes from quick to slow; what it does not hold may take any time, so it comes last.
+    """
+    places = {model: place for place, model in enumerate(MODELS)}
+    return sorted(specifications, key=lambda each: places.get(each.model, len(places)))
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -85,7 +85,7 @@ def follow(
                     if code_digests(build) != specification.code:
                         raise failed("the code was changed while this run went on; run again")
                     epochs_done = message["epochs_done"]
-                    report.say(f"process ready, {epochs_done} of {message['epochs']} epochs done before")
+                    report.begins(message)
                     deadline.suspend()
                     if slot := wait_for_slot(process, report):
                         stack.enter_context(slot)
@@ -217,9 +217,15 @@ def train(
     refresh: bool = False,
     training_timeout: float | None = None,
     own: OwnNetwork | None = None,
+    progress_folder: str | None = None,
 ) -> Training | State[Training]:
-    """Train one network with one seed, or reuse the training if nothing that matters has changed."""
-    report = ProgressReport(specification.model, specification.seed, specification.epochs, get_run_logger())
+    """Train one network with one seed, or reuse the training if nothing that matters has changed.
+
+    How far it is stands in `progress_folder`, if there is one: this may run on another machine than the flow.
+    """
+    model, seed = specification.model, specification.seed
+    record = Path(progress_folder) / f"{model}-{seed}.json" if progress_folder else None
+    report = ProgressReport(model, seed, specification.epochs, get_run_logger(), record)
     try:
         with report:
             training = train_network(

@@ -16,14 +16,13 @@ from tasks.data.arrays import Arrays, content_digest, holds, keep, read_npz
 from tasks.data.download import DIGITS, VerifiedDataset
 from tasks.data.prepare import (
     class_counts,
-    even_sample,
     prepare,
     prepare_mnist,
     preview,
     split,
     split_at,
-    stratified_sample,
 )
+from tasks.data.samples import even_sample, stratified_sample
 from tasks.errors import UserError
 
 
@@ -156,8 +155,9 @@ def test_train_samples_out_of_range_is_an_error(train_samples: int) -> None:
 
 
 def test_the_preview_is_the_first_image_of_each_class() -> None:
-    """And `first_zero` is the second training image, as in the tutorial."""
-    pictures = preview(numbered_dataset())
+    """Of MNIST also `first_zero`, the second training image, as in the tutorial."""
+    pictures = preview(numbered_dataset(), is_mnist=True)
+    assert preview(numbered_dataset(), is_mnist=False).keys() == {"preview"}
     assert pictures["preview"].shape == (10, 28, 28)
     assert pictures["preview"][:, 0, 0].tolist() == list(range(10))
     assert pictures["first_zero"][0, 0] == 1
@@ -169,7 +169,7 @@ def test_what_is_prepared_is_on_disk_and_in_the_record(tmp_path) -> None:
     prepared = prepare(stored(tmp_path, arrays), 0.1, 50, tmp_path / "data", print)
     expected = split(arrays, 0.1, 50)
     assert holds(Path(prepared.path), expected)
-    assert holds(Path(prepared.images_path), preview(arrays))
+    assert holds(Path(prepared.images_path), preview(arrays, is_mnist=False))
     assert prepared.digest == content_digest(expected)
     assert prepared.counts == {"train": 50, "validation": 10, "test": 10}
     assert prepared.class_counts == {"train": [5] * 10, "validation": [1] * 10, "test": [1] * 10}

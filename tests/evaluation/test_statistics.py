@@ -12,12 +12,14 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import DescrStatsW
 
 from tasks.evaluation.statistics import (
+    RETRAINING,
     agreement,
     difference_interval,
     estimate,
     excludes_zero,
     holm,
     mcnemar_p,
+    retraining,
 )
 
 COUNTS = st.integers(0, 300)
@@ -95,6 +97,16 @@ def test_seeds_that_agree_to_the_image_are_no_certainty() -> None:
     found = estimate(right, right)
     assert (found.value, found.p_value()) == (0.0, 1.0)
     assert found.reach() == pytest.approx(1.959964 / 100)
+
+
+def test_a_retraining_counts_images_and_each_change_of_an_answer() -> None:
+    """Five of eight answers right, then four: three changed, and one image is better in the mean of both seeds."""
+    first = np.array([[1, 1, 1, 0], [1, 1, 0, 0]], dtype=bool)
+    second = np.array([[1, 0, 0, 0], [1, 1, 1, 0]], dtype=bool)
+    found = retraining(first, second)
+    assert found.value == 1 / 8
+    assert found.images == pytest.approx((1 + 1 - 1 / 4) / 64)
+    assert found.trainings == pytest.approx((RETRAINING - 1) * (3 + 1) / 64)
 
 
 def test_agreement_counts_every_image_once() -> None:

@@ -95,7 +95,7 @@ def test_training_whose_flow_is_killed(artifacts: Path, environment: dict[str, s
         stack.callback(script.kill)
         training = process_of("dense-", worker.pid)
         script.kill()
-        psutil.wait_procs([training], timeout=60)
+        psutil.wait_procs([training], timeout=DEADLINE)
         assert not training.is_running()
         assert worker.poll() is None
 
@@ -105,8 +105,8 @@ def client_of(scheduler_file: Path) -> Iterator[Any]:
     """Yield a client of the scheduler that writes this file, once it has a worker."""
     from distributed import Client
 
-    with Client(scheduler_file=str(scheduler_file), timeout=60, set_as_default=False) as client:
-        client.wait_for_workers(1, timeout=60)
+    with Client(scheduler_file=str(scheduler_file), timeout=DEADLINE, set_as_default=False) as client:
+        client.wait_for_workers(1, timeout=DEADLINE)
         yield client
 
 
@@ -189,9 +189,9 @@ def test_worker_that_can_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     with cluster(n_workers=1, threads_per_worker=1) as client:
         with dask_runner.checked_workers(client, tmp_path, "http://server/api"):
             client.cluster.scale(2)
-            client.wait_for_workers(2, timeout=60)
+            client.wait_for_workers(2, timeout=DEADLINE)
         client.cluster.scale(3)
-        client.wait_for_workers(3, timeout=60)
+        client.wait_for_workers(3, timeout=DEADLINE)
     assert asked == ["http://server/api/health"] * 2
 
 
@@ -220,4 +220,4 @@ def test_cancelled_training_is_stopped(tmp_path: Path, monkeypatch: pytest.Monke
         assert begun.wait(60)
         task.release()
         assert stopping.wait(60)
-        assert not client.submit(stopping_is_set).result(timeout=60)
+        assert not client.submit(stopping_is_set).result(timeout=DEADLINE)

@@ -8,9 +8,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from tasks.data.picture_files import MOST_PIXELS
 from tasks.errors import UserError
 from tasks.recognition.handwriting import mnist_form
-from tasks.recognition.picture_files import MOST_PIXELS, read_picture
+from tasks.recognition.picture_files import read_picture
 
 SAME = 0.05  # mean difference of two forms, in parts of full ink; two different digits differ by 0.15
 
@@ -207,7 +208,7 @@ def test_refused_files(tmp_path: Path) -> None:
         "empty.jpg": "it is neither",
         "other.gif": "it is neither",
         "missing.png": "no such file",
-        ".": "no such file",
+        ".": "no regular file",
         "small.png": "too small, 10 x 12 pixels",
         "huge.png": "huge, 10000 x",
         "bomb.png": "huge, more than",

@@ -15,7 +15,7 @@ from tasks.store.layout import PROJECT
 def report_again(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Run `python -m tasks.report`."""
     command = [sys.executable, "-m", "tasks.report", *map(str, arguments)]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=600)
 
 
 def test_written_again_is_the_same(tmp_path: Path) -> None:

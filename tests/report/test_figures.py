@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hand_made import mistake, network_with, on_test
+from hand_made import DATASET, mistake, network_with, on_test
 from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from synthetic import make_run
@@ -21,13 +22,15 @@ from synthetic import make_run
 from tasks.pictures import plain
 from tasks.report.charts import curve, onset_of, zoom_start
 from tasks.report.figure_comparison import draw_comparison, onset_label, upper_limit
-from tasks.report.figure_network import draw_confusion, draw_curves, draw_mistakes
+from tasks.report.figure_mistakes import draw_confusion, draw_mistakes
+from tasks.report.figure_network import draw_curves
 from tasks.report.figures import day_of, draw_figures, draw_trend
 from tasks.report.names import pictures_of
 from tasks.results.enums import OnsetStatus
 from tasks.results.file import read_results
 from tasks.results.run import Results
 
+DIGITS = DATASET.model_copy(update={"class_names": list("0123456789")})
 LONG_NAME = "a_network_whose_name_goes_on_and_on_and_would_not_fit_anywhere_$x^2$"
 SIX = ("dense", "cnn", "regularized_cnn", "deep_cnn", "challenger", LONG_NAME)
 CASES: dict[str, dict[str, Any]] = {
@@ -199,16 +202,41 @@ def test_odd_names_make_safe_paths() -> None:
 def test_confusion_without_mistakes() -> None:
     """A network without a mistake, and a class without an image, can be drawn."""
     test = on_test(confusion=[(0, 0, 5)], per_class_n=[5, 0])
-    texts = {text.get_text() for text in draw_confusion([test]).findobj(Text)}
-    assert {"100.0 % of 5", "no image"} <= texts
+    texts = {text.get_text() for text in draw_confusion([test], ["cat", "dog"]).findobj(Text)}
+    assert {"100.0 % of 5", "no image", "cat", "dog"} <= texts
+
+
+def test_confusion_of_many_classes() -> None:
+    """Of more than 20 classes the pairs are drawn that are most often confused, over all seeds."""
+    names = [f"class {label}" for label in range(300)]
+    test = on_test(confusion=[(299, 299, 4), (299, 0, 3), (7, 8, 5)], per_class_n=[10] * 300)
+    texts = [text.get_text() for text in draw_confusion([test, test], names).findobj(Text)]
+    assert {"class 7, taken for class 8", "class 299, taken for class 0", " 10 of 20", " 6 of 20"} <= set(
+        texts
+    )
+    none = draw_confusion([on_test(confusion=[(0, 0, 5)], per_class_n=[5] * 300)], names)
+    assert "no mistake to show" in [text.get_text() for text in none.findobj(Text)]
+
+
+def test_pictures_in_colour_and_not_square() -> None:
+    """They keep their shape and colours; grey ones that are no digits are not turned to their negative."""
+    shirt = DATASET.model_copy(update={"is_mnist": False, "class_names": ["shirt", "shoe"]})
+    listed = [mistake(truth=0, prediction=1, known_label_error=False)]
+    [wide] = draw_mistakes(listed, np.full((1, 16, 32, 3), 200, np.uint8), shirt).findobj(AxesImage)
+    left, right, bottom, top = wide.get_extent()
+    assert (right - left, bottom - top) == (28, 14)
+    assert wide.get_array().shape == (16, 32, 3)
+    [grey] = draw_mistakes(listed, np.zeros((1, 32, 16), np.uint8), shirt).findobj(AxesImage)
+    [ink] = draw_mistakes(listed, np.zeros((1, 28, 28), np.uint8), DATASET).findobj(AxesImage)
+    assert (grey.get_cmap().name, ink.get_cmap().name) == ("gray", "gray_r")
 
 
 def test_mistakes_in_words() -> None:
     """A mistake is captioned with index, truth, prediction and probability; a known label error is named."""
-    figure = draw_mistakes([mistake()], np.zeros((1, 28, 28), dtype=np.uint8))
+    figure = draw_mistakes([mistake()], np.zeros((1, 28, 28), dtype=np.uint8), DIGITS)
     texts = [text.get_text() for text in figure.findobj(Text)]
     assert "#947: truth 8\nsaid 9 at > 99.99 %\nknown label error" in texts
-    assert "no mistake to show" in [text.get_text() for text in draw_mistakes([], None).findobj(Text)]
+    assert "no mistake to show" in [text.get_text() for text in draw_mistakes([], None, DIGITS).findobj(Text)]
 
 
 OF_A_TREND = ["run", "model", "seed", "settings", "accuracy", "accuracy_low", "accuracy_high", "onset"]

@@ -3,12 +3,11 @@
 import pytest
 from hand_made import after_best, mistake, network, on_test, onset, seeds_with, training
 
+from tasks.report.mistake_words import confusion, mistakes_shown
 from tasks.report.network_words import (
     accuracy,
     accuracy_cell,
     after_best_epoch,
-    confusion,
-    mistakes_shown,
     network_onset_cell,
     network_onset_sentence,
     onset_cell,
@@ -214,14 +213,14 @@ def test_after_best_epoch(found: AccuracyChange, sentence: str) -> None:
 def test_confusion(confusions: list[list[tuple[int, int, int]]], sentence: str) -> None:
     """Seeds added: the most frequent mistake, how many are as frequent, and images without a finite answer."""
     trainings = [training(test=on_test(n=9, confusion=pairs)) for pairs in confusions]
-    assert confusion(trainings) == sentence
+    assert confusion(trainings, ["0", "1"]) == sentence
 
 
 def test_mistakes_shown() -> None:
     """A mistake is told with index, truth, prediction and probability; a known label error is named."""
     listed = [mistake(), mistake(index=3, probability=0.5, known_label_error=False)]
-    assert mistakes_shown("cnn", listed) == (
+    assert mistakes_shown("cnn", listed, list("0123456789")) == (
         "The most confident mistakes of cnn: #947, an 8 taken for a 9 (> 99.99 %, known label error); "
         "#3, an 8 taken for a 9 (50.00 %)"
     )
-    assert mistakes_shown("cnn", []) == "The most confident mistakes of cnn: none"
+    assert mistakes_shown("cnn", [], []) == "The most confident mistakes of cnn: none"

@@ -14,15 +14,16 @@ def test_an_ordinary_run_needs_no_remark() -> None:
 def test_odd_images() -> None:
     """Few validation images, repeated test images and blank ones are said before the report's path."""
     counts = {"train": 500, "validation": 50, "test": 10_000}
-    facts = {"counts": counts, "repeated_test_images": 1_234, "blank_images": 2}
+    facts = {"counts": counts, "repeated_test_images": 1_234, "blank_images": 2, "broken_pictures": 3}
     results = run({"cnn": seeds_with([0.98])}, dataset=DATASET.model_copy(update=facts))
     expected = [
         "Only 50 validation images: losses and onsets rest on few images.",
         "1,234 of 10,000 test images are training images too: on them accuracy shows memory, not recognition.",
+        "3 pictures could not be read, and took no part.",
         "2 images are blank.",
     ]
     assert remarks(results) == expected
-    assert closing_lines(results, "report.md")[-4:] == [*expected, "Report: report.md"]
+    assert closing_lines(results, "report.md")[-5:] == [*expected, "Report: report.md"]
 
 
 def test_accuracy_at_the_level_of_chance() -> None:

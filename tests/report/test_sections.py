@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from hand_made import DATASET, against_previous, failure, gate, network, previous, run, training
+from hand_made import DATASET, against_previous, failure, gate, network, on_test, previous, run, training
 from synthetic import make_run
 
 from tasks.report.page import report_markdown
@@ -98,6 +98,25 @@ def test_other_data_is_not_compared_with_the_tutorial() -> None:
     assert markdown.startswith("# fashion-mnist: cnn\n")
     assert "tutorial" not in markdown
     assert "Northcutt" not in markdown
+
+
+def test_classes_have_their_names() -> None:
+    """Accuracy by class and the images of each split; of many classes the worst, and the range of the counts."""
+    clothes = {"is_mnist": False, "class_names": ["T-shirt/top", "a|b"], "test_set_aside": True}
+    results = run({"cnn": network()}, dataset=DATASET.model_copy(update=clothes))
+    assert "| T-shirt/top | 75.0 % | 4 |\n| a\\|b | 100.0 % | 5 |" in section(results, "Each network")
+    data = section(results, "The data")
+    assert "| T-shirt/top | 27,000 | 3,000 | 5,000 |" in data
+    assert "The test images are a fifth of those of each class that were given for training" in data
+    many = 300
+    test = on_test(per_class_n=[5] * many, per_class_accuracy=[1.0] * 299 + [0.2], confusion=[(299, 0, 4)])
+    counts = {split: list(range(1, many + 1)) for split in ("train", "validation", "test")}
+    names = {"class_names": [f"class {label}" for label in range(many)], "class_counts": counts}
+    results = run({"cnn": network(training(test=test))}, dataset=DATASET.model_copy(update=clothes | names))
+    assert "| accuracy, the 20 worst classes | cnn | test images |" in section(results, "Each network")
+    assert section(results, "Each network").count("| class ") == 20
+    assert "| class 299 | 20.0 % | 5 |" in section(results, "Each network")
+    assert "| median class | 150 | 150 | 150 |" in section(results, "The data")
 
 
 def test_tutorial_says_why() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.errors import UserError
 from tasks.store.layout import PROJECT
-from tasks.store.roots import check_networks_folder, check_roots, roots
+from tasks.store.roots import check_links, check_networks_folder, check_roots, roots
 
 
 @pytest.fixture
@@ -77,3 +77,20 @@ def test_unusual_roots(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_script_names_what_it_likes() -> None:
     """Who runs a script reads and writes as themselves."""
     check_roots(False, dataset="/etc", artifacts_dir="/")
+
+
+def test_links_in_a_data_set(allowed: Path) -> None:
+    """A deployed run follows a link among pictures only below the roots, a class's folder too; a script any."""
+    inside = allowed / "flowers" / "train" / "rose"
+    inside.mkdir(parents=True)
+    (inside / "1.png").touch()
+    (inside / "2.png").symlink_to(inside / "1.png")
+    check_links(True, allowed / "flowers")
+    (inside / "3.png").symlink_to(allowed.parent / "elsewhere" / "secret.png")
+    with pytest.raises(UserError, match=r"dataset names .*3\.png, but deployed runs .*MNIST_PIPELINE_ROOTS"):
+        check_links(True, allowed / "flowers")
+    check_links(False, allowed / "flowers")
+    (inside / "3.png").unlink()
+    (inside.parent / "tulip").symlink_to(allowed.parent / "elsewhere")
+    with pytest.raises(UserError, match=r"dataset names .*tulip, but"):
+        check_links(True, allowed / "flowers")

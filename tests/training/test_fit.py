@@ -13,6 +13,7 @@ import pytest
 from training_process import Process, Said, folder_of, only, small, train
 
 from tasks.store.sealed import DamagedError, read_record
+from tasks.training.fit import images_per_prediction
 from tasks.training.fitted import read_fitted
 
 MANY = 40  # epochs: a training of so many goes on while a busy machine takes a second to see that it began
@@ -190,3 +191,9 @@ def test_full_disk(tmp_path: Path) -> None:
         assert not list(folder.glob(".mnist-pipeline-*.tmp*"))
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_images_per_prediction() -> None:
+    """A thousand like MNIST's or smaller; of the largest still some."""
+    shapes = ((8, 8, 3), (28, 28, 1), (56, 56, 3), (256, 256, 3))
+    assert [images_per_prediction(shape) for shape in shapes] == [1000, 1000, 250, 11]

@@ -62,7 +62,7 @@ def test_asked_when_a_run_starts(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def server() -> Iterator[None]:
     """A Prefect server for flows that run in this process."""
-    with prefect_test_harness(server_startup_timeout=120):
+    with prefect_test_harness(server_startup_timeout=600):
         yield
 
 
@@ -75,7 +75,7 @@ def slots_in_a_task() -> int:
 @pytest.mark.usefixtures("server")
 def test_two_runs_in_one_process() -> None:
     """Two runs at the same time each have their own number of slots; their tasks find that of their own run."""
-    begun = threading.Barrier(2, timeout=60)
+    begun = threading.Barrier(2, timeout=600)
 
     @flow
     def run() -> int:
@@ -90,7 +90,7 @@ def test_two_runs_in_one_process() -> None:
 @pytest.mark.usefixtures("server")
 def test_one_thread_more_than_trainings() -> None:
     """While so many trainings go on, one more process loads TensorFlow."""
-    both_run = threading.Barrier(2, timeout=60)
+    both_run = threading.Barrier(2, timeout=600)
 
     @task
     def branch() -> int:
