@@ -247,7 +247,7 @@ def test_keyboard(page: Any) -> None:
 @in_chromium
 def test_what_an_answer_rests_on(page: Any) -> None:
     """Each 4 x 4 patch has the share by which the probability falls without it; without ink, none."""
-    draw(page, SEVEN)
+    draw(page, [[(0.3, 0.25), (0.62, 0.2), (0.66, 0.4), (0.35, 0.5), (0.35, 0.2)], [(0.6, 0.4), (0.5, 0.8)]])
     section = page.locator("section[data-network=cnn][data-marks]")
     section.wait_for()
     marks = np.array(section.get_attribute("data-marks").split(","), dtype=float).reshape(7, 7)
