@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tasks.evaluation.evaluate import EvaluatedTraining
-from tasks.files import read_json, write_text
+from tasks.files import TEMPORARY_PREFIX, read_json, write_text
 from tasks.markdown import code, escape, paragraphs, picture, table
 from tasks.report.cells import Cell, duration, share
 from tasks.report.html import page_of
@@ -100,7 +100,7 @@ class LivePage:
             entry.path: entry.stat().st_mtime_ns
             for folder in (self.progress, self.folder / "trainings")
             for entry in os.scandir(folder)
-            if entry.name.endswith(".json")
+            if entry.name.endswith(".json") and not entry.name.startswith(TEMPORARY_PREFIX)
         }
         if seen != self.seen or since > SECONDS_OF_A_PAGE:
             self.seen = seen
@@ -146,10 +146,12 @@ class LivePage:
         model, seed = specification.model, specification.seed
         name = f"{model}-{seed}.json"
         progress = ProgressRecord()
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(
+            OSError, ValueError
+        ):  # not there yet, or damaged: the page is no reason to fail
             progress = ProgressRecord.model_validate(read_json(self.progress / name))
         if (model, seed) not in self.results:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError, ValueError):
                 evaluated = EvaluatedTraining.model_validate(read_json(self.folder / "trainings" / name))
                 self.results[model, seed] = evaluated.training
         return Branch(model, seed, specification.epochs, progress, self.results.get((model, seed)))
@@ -180,10 +182,12 @@ def live_page(run_folder: Path, specifications: Sequence[Specification]) -> Iter
     page.write()
     try:
         yield page
-        page.upload("The trainings have ended; `mnist-report` has the results.")
     except BaseException:
-        page.write(stopped=True)
+        if not (run_folder / "report.md").exists():  # which is written before the page's place is taken
+            page.write(stopped=True)
         page.upload("The run was stopped. Finished epochs are kept: the same run goes on from there.")
         raise
+    else:
+        page.upload("The trainings have ended; `mnist-report` has the results.")
     finally:
         shutil.rmtree(page.progress, ignore_errors=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 COMPARISON, PREVIEW = "comparison.png", "figures/preview.png"
+COMPARED = "compared.png"  # in the folder of several runs side by side
 
 
 class Pictures(NamedTuple):

@@ -62,7 +62,8 @@ def publish(run_folder: Path, results: Results, trend: Path | None) -> None:
                     "# The runs so far",
                     picture("Test accuracy and overfitting onset over the runs", data_uri(trend)),
                     "Runs of this deployment on the same data set. Every run, training by training: "
-                    f"{code(trend.with_name('history.csv'))}.",
+                    f"{code(trend.with_name('history.csv'))}. Any runs side by side: "
+                    f"{code('python -m tasks.report --compare RUN RUN')}.",
                 ),
                 description="Test accuracy and overfitting onset over the runs",
             )

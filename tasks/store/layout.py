@@ -33,6 +33,7 @@ WRITTEN = (
     f"runs/*/{PROGRESS}",
     "runs/*/figures",
     "recognized/*",
+    "compared",
 )
 
 

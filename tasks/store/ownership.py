@@ -14,7 +14,17 @@ from tasks.files import TEMPORARY_FILES, write_text
 
 MARKER = ".mnist-pipeline"
 MARKER_TEXT = "mnist-pipeline made this folder. It removes only what it made itself.\n"
-OWN = ("data", "trainings", "runs", "latest", "damaged", "recognized", "history.csv", "trend-*.png")
+OWN = (
+    "data",
+    "trainings",
+    "runs",
+    "latest",
+    "damaged",
+    "recognized",
+    "compared",
+    "history.csv",
+    "trend-*.png",
+)
 NOBODYS = ("lost+found", ".gitkeep")  # an empty file system has the one, an empty folder in git the other
 TRAINING_NAME = re.compile(r"[A-Za-z0-9_]+-\d+-[0-9a-f]{12}")
 RUN_NAME = re.compile(r"\d{8}T\d{6}Z-.+")
@@ -29,6 +39,7 @@ RUN_FILES = (
     *("comparison.png", "draw.html", "results.json", "report.md", "report.html"),
     *(MARKER, TEMPORARY_FILES, f"*/{TEMPORARY_FILES}"),
 )
+COMPARED_FILES = ("compared.md", "compared.html", "compared.png", MARKER, TEMPORARY_FILES)
 
 
 def mark(folder: Path) -> None:

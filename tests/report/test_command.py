@@ -34,7 +34,7 @@ def test_written_again_is_the_same(tmp_path: Path) -> None:
     [
         (["empty"], "holds no results.json"),
         (["old"], "is of schema version 1, and this version of the program reads"),
-        ([], "requires an argument"),
+        ([], "Expected one run folder"),
         (["--flag"], "--flag"),
     ],
 )

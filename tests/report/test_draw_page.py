@@ -1,5 +1,6 @@
 """The page to draw on: its networks against Keras's, its drawings against tasks.recognition, in Chromium."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from chromium import MILLISECONDS, headless_browser, in_chromium
 from hand_made import network, run, training
+from PIL import Image
 from pipeline_runs import Run
 
 from tasks.recognition.handwriting import mnist_form
@@ -155,9 +157,7 @@ def test_preparation_is_pythons(page: Any, strokes: list[list[tuple[float, float
     draw(page, strokes)
     ink = page.evaluate("Array.from(pen.getImageData(0, 0, 280, 280).data.filter((_, i) => i % 4 === 3))")
     picture = 1 - np.array(ink, dtype=np.float64).reshape(280, 280) / 255
-    seen = page.evaluate(
-        "Array.from(seen.getContext('2d').getImageData(0, 0, 28, 28).data.filter((_, i) => i % 4 === 0))"
-    )
+    seen = page.evaluate("Array.from(form)")
     expected = mnist_form(np.pad(picture, 40, constant_values=1))  # paper around it, as in a photo
     difference = np.abs(np.array(seen).reshape(28, 28) - expected.astype(float)) / 255
     assert difference.mean() < 0.02
@@ -183,6 +183,83 @@ def test_drawing(page: Any) -> None:
     assert not "".join(page.locator(".row span:last-child").all_inner_texts())
     assert page.locator(".first").count() == 0
     assert not errors
+
+
+@pytest.mark.long
+@in_chromium
+def test_in_words(page: Any) -> None:
+    """Who says what, in one sentence, and one for each network that doubts, with its second thought."""
+    shares = {7: [0.0] * 7 + [0.95, 0.05, 0.0], 1: [0.0, 0.6, 0, 0, 0, 0, 0, 0.4, 0, 0]}
+    given = [
+        {
+            "name": name,
+            "shares": shares[best],
+            "best": best,
+            "next": 7 if best == 1 else 8,
+            "doubts": best == 1,
+        }
+        for name, best in (("dense", 7), ("cnn", 7), ("deep_cnn", 1))
+    ]
+    said = [page.evaluate("inWords", answers) for answers in (given, given[:2], given[2:])]
+    doubt = "deep_cnn doubts: 1 at 60.0 %, 7 at 40.0 %."
+    assert said == [
+        f"The networks disagree: dense and cnn say 7; deep_cnn says 1. {doubt}",
+        "All 2 networks say 7.",
+        f"deep_cnn says 1. {doubt}",
+    ]
+
+
+@pytest.mark.long
+@in_chromium
+def test_a_drawing_is_kept(page: Any, tmp_path: Path) -> None:
+    """A picture named by its digit: grey, 28 x 28, ink 255, as the networks see it."""
+    draw(page, SEVEN)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="7", exact=True).click()
+    download.value.save_as(tmp_path / "kept.png")
+    assert re.fullmatch(r"7-\d{8}T\d{9}Z\.png", download.value.suggested_filename)
+    with Image.open(tmp_path / "kept.png") as picture:
+        assert (picture.mode, picture.size) == ("L", (28, 28))
+        assert np.asarray(picture).ravel().tolist() == page.evaluate("Array.from(form)")
+    page.get_by_role("button", name="Clear").click()
+    assert page.get_by_role("button", name="7", exact=True).is_disabled()
+
+
+@pytest.mark.long
+@in_chromium
+def test_keyboard(page: Any) -> None:
+    """Arrow keys draw while the pen is down; the answer is said to a screen reader; Delete clears."""
+    page.get_by_role("button", name="Clear").click()
+    page.locator("#paper").focus()
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("form") is None
+    for key in ["Space", *["ArrowUp"] * 9, "Space", "ArrowLeft"]:
+        page.keyboard.press(key)
+    ink = page.evaluate("Array.from(pen.getImageData(0, 0, 280, 280).data.filter((_, i) => i % 4 === 3))")
+    rows, columns = np.nonzero(np.array(ink).reshape(280, 280))
+    assert (np.ptp(rows), np.ptp(columns)) == (pytest.approx(114, abs=2), pytest.approx(24, abs=2))
+    assert re.match(r"(All 4 networks say|The networks disagree)", page.get_by_role("status").inner_text())
+    page.keyboard.press("Delete")
+    assert page.get_by_role("status").inner_text() == "Draw, and 4 networks answer."
+
+
+@pytest.mark.long
+@in_chromium
+def test_what_an_answer_rests_on(page: Any) -> None:
+    """Each 4 x 4 patch has the share by which the probability falls without it; without ink, none."""
+    draw(page, [[(0.3, 0.25), (0.62, 0.2), (0.66, 0.4), (0.35, 0.5), (0.35, 0.2)], [(0.6, 0.4), (0.5, 0.8)]])
+    section = page.locator("section[data-network=cnn][data-marks]")
+    section.wait_for()
+    marks = np.array(section.get_attribute("data-marks").split(","), dtype=float).reshape(7, 7)
+    seen = np.array(page.evaluate("Array.from(form)")).reshape(7, 4, 7, 4)
+    assert marks[seen.max(axis=(1, 3)) == 0].tolist() == [0.0] * int((seen.max(axis=(1, 3)) == 0).sum())
+    row, column = np.unravel_index(marks.argmax(), marks.shape)
+    seen[row, :, column] = 0
+    before, after = (
+        page.evaluate("pixels => probabilities(NETWORKS[1], pixels)[answers[1].best]", pixels)
+        for pixels in (page.evaluate("Array.from(form)"), seen.ravel().tolist())
+    )
+    assert marks.max() == pytest.approx(max(0, 1 - after / before), abs=1e-3)
 
 
 @pytest.mark.long

@@ -94,6 +94,16 @@ def test_written_when_something_changes(run_folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_pause")
+def test_what_is_half_written_or_damaged(run_folder: Path) -> None:
+    """A record that is being written is not looked at, and a damaged one costs no run."""
+    page = LivePage(run_folder, SPECIFICATIONS)
+    (run_folder / "progress" / ".mnist-pipeline-x.tmp.json").symlink_to("gone")
+    (run_folder / "progress" / "dense-0.json").write_text("{")
+    page.update()
+    assert page.branch(SPECIFICATIONS[0]).state == "waits"
+
+
+@pytest.mark.usefixtures("no_pause")
 def test_written_from_time_to_time(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page that nothing changes is written anew before it looks as if the run were dead."""
     monkeypatch.setattr(live, "SECONDS_OF_A_PAGE", 0.0)
@@ -106,7 +116,7 @@ def test_a_stopped_run(run_folder: Path) -> None:
     with contextlib.suppress(KeyboardInterrupt), live_page(run_folder, SPECIFICATIONS):
         assert "location.reload" in page_of(run_folder)
         raise KeyboardInterrupt
-    assert "This run was stopped before it had results." in page_of(run_folder)
+    assert "This run was stopped before it had a report." in page_of(run_folder)
     assert "reload" not in page_of(run_folder)
     assert 'http-equiv="refresh"' not in page_of(run_folder)
     assert not (run_folder / "progress").exists()
@@ -128,6 +138,15 @@ def test_a_finished_run_keeps_its_report(run_folder: Path) -> None:
     """What the run wrote in the page's place stays."""
     with live_page(run_folder, SPECIFICATIONS) as page:
         page.path.write_text("the report")
+    assert page_of(run_folder) == "the report"
+
+
+def test_a_report_is_not_overwritten(run_folder: Path) -> None:
+    """What goes wrong after the report was written leaves it where it is."""
+    with contextlib.suppress(RuntimeError), live_page(run_folder, SPECIFICATIONS) as page:
+        (run_folder / "report.md").touch()
+        page.path.write_text("the report")
+        raise RuntimeError
     assert page_of(run_folder) == "the report"
 
 
