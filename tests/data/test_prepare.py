@@ -116,6 +116,11 @@ def test_a_stratified_sample_is_a_set_of_indices_and_larger_ones_contain_it(labe
     assert set(sample) <= set(range(len(labels)))
 
 
+def test_the_sample_of_training_images_stays() -> None:
+    """Another choice of images would retrain every network that is kept."""
+    assert even_sample(100, 5).tolist() == [26, 30, 50, 61, 81]
+
+
 @given(st.integers(1, 300), st.integers(1, 300))
 def test_an_even_sample_is_a_set_of_indices(images: int, size: int) -> None:
     """Sorted, without repetition, all of them if there are no more than asked for."""

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from small_datasets import changed, idx, npz, small_dataset
 
+from tasks.data import user_dataset
 from tasks.data.arrays import IDX_FILES, Arrays, content_digest, holds
 from tasks.data.download import download
 from tasks.data.user_dataset import name_of
@@ -51,6 +52,48 @@ def test_a_folder_of_the_users_gives_its_name(tmp_path) -> None:
     for array, file in IDX_FILES.items():
         (folder / f"{file}.gz").write_bytes(gzip.compress(idx(small_dataset()[array])))
     assert download(str(folder), tmp_path / "data", print).name == "fashion-mnist"
+
+
+@pytest.fixture
+def idx_folder(tmp_path: Path) -> Path:
+    """A folder of the small data set's IDX files."""
+    folder = tmp_path / "letters"
+    folder.mkdir()
+    for array, file in IDX_FILES.items():
+        (folder / file).write_bytes(idx(small_dataset()[array]))
+    return folder
+
+
+def test_labels_txt_names_the_classes_of_idx_files(idx_folder: Path, tmp_path: Path) -> None:
+    """One a line; a name too few is an error, and so is what is no text."""
+    names = idx_folder / "labels.txt"
+    names.write_text("\n".join("abcdefghij") + "\n\n")
+    assert download(str(idx_folder), tmp_path / "data", print).class_names == list("abcdefghij")
+    names.write_text("a\nb\n")
+    with pytest.raises(UserError, match="labels that are no class"):
+        download(str(idx_folder), tmp_path / "data", print)
+    names.write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match=r"labels.txt is no UTF-8"):
+        download(str(idx_folder), tmp_path / "data", print)
+
+
+def test_a_known_data_set_has_its_names(
+    idx_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its content, where nothing else names its classes, as with Fashion-MNIST."""
+    monkeypatch.setitem(user_dataset.KNOWN_NAMES, content_digest(small_dataset()), list("ABCDEFGHIJ"))
+    assert download(str(idx_folder), tmp_path / "data", print).class_names == list("ABCDEFGHIJ")
+    (idx_folder / "labels.txt").write_text("\n".join("abcdefghij"))
+    assert download(str(idx_folder), tmp_path / "data", print).class_names == list("abcdefghij")
+
+
+def test_an_image_size_makes_another_data_set(idx_folder: Path, tmp_path: Path) -> None:
+    """Its digest is of the images as they are trained on."""
+    small, whole = (
+        download(str(idx_folder), tmp_path / "data", print, image_size=size) for size in (14, None)
+    )
+    assert small.digest != whole.digest
+    assert np.load(small.path)["x_train"].shape == (20, 14, 14)
 
 
 def test_other_content_is_never_called_mnist(tmp_path) -> None:

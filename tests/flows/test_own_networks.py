@@ -54,8 +54,8 @@ def again(artifacts: Path, flags: tuple[str, ...], log: Path) -> dict[str, str]:
 
 
 def test_killed_and_resumed(killed: Path, flags: tuple[str, ...], tmp_path: Path) -> None:
-    """Killed in mid-training, both networks end with the bits of an undisturbed run; ours is not retrained."""
-    assert origins(killed) == {"dense": "reused", "wide": "resumed"}
+    """Killed in mid-training of one's own network, both end with the bits of a run that nobody killed."""
+    assert origins(killed)["wide"] == "resumed"
     (wide,) = (killed / "trainings").glob("wide-0-*")
     assert record_of(wide)["resumed_after"]
     assert bits_of(killed) == bits_of(finished(tmp_path, flags))
