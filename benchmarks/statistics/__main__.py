@@ -30,7 +30,6 @@ from tasks.results.training import Onset
 IMAGES = 10_000
 SHARED_DIFFICULTY = 0.8
 STEEPNESS = 1.0  # the loss is the exponential of minus so many margins: a few images have most of it
-RESULT = Path(__file__).with_name("statistics.json")
 Right = NDArray[np.bool_]
 Values = NDArray[np.float64]
 
@@ -231,12 +230,7 @@ def powers() -> dict[str, Errs]:
 
 
 def command(*, runs: int = 1000, seed: int = 7) -> None:
-    """Simulate.
-
-    Args:
-        runs: for each row of the table.
-        seed: of the random numbers, with each row's name.
-    """
+    """Simulate so many runs for each row; the seed and a row's name make its random numbers."""
     rows: list[tuple[str, float | None, Errs]] = [(name, *row) for name, row in errors().items()]
     rows += [(name, None, sees) for name, sees in powers().items()]
     table = {}
@@ -247,7 +241,7 @@ def command(*, runs: int = 1000, seed: int = 7) -> None:
         table[name] = {"nominal": nominal, "measured": count / runs, "limits_95": [low, high], "n": runs}
         wanted = "power" if nominal is None else f"{nominal:.1%}"
         print(f"| {name} | {wanted} | {count / runs:.1%} ({low:.1%} to {high:.1%}) | {runs:,} |", flush=True)
-    write_json(RESULT, {"seed": seed, "rows": table})
+    write_json(Path(__file__).with_name("statistics.json"), {"seed": seed, "rows": table})
 
 
 if __name__ == "__main__":
