@@ -20,7 +20,6 @@ PROJECT = Path(__file__).parents[2]
 @pytest.mark.parametrize(
     "place",
     [
-        "README.md",
         "docs/onset.md",
         "docs/reading.md",
         "tasks/evaluation/onset.py",
