@@ -142,7 +142,7 @@ def classes_of(labels: NDArray[Any], named: list[str] | None, name: str) -> tupl
     else:
         values, names = (np.arange(len(named)), named) if labels.dtype.kind in "iu" else by_value(named)
     if not 2 <= len(names) <= MOST_CLASSES:
-        raise UserError(f"{name}: {len(names):,} classes; expected 2 to {MOST_CLASSES:,}.")
+        raise UserError(f"{name}: the number of classes is {len(names):,}; expected 2 to {MOST_CLASSES:,}.")
     if absent := [each for value, each in zip(values, names, strict=True) if value not in labels]:
         raise UserError(f"{name}: no training image of class {some(absent)}; expected one of each class.")
     return values, names

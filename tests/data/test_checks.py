@@ -28,7 +28,7 @@ TRAIN, TEST = np.arange(20) % 10, np.arange(10)
         (changed(y_train=np.zeros(20)), "y_train is float64; expected whole numbers or strings"),
         (changed(y_train=np.zeros(19, np.uint8)), "one label for each of the 20 images"),
         (changed(y_train=np.zeros((20, 10), np.uint8)), "one label for each of the 20 images"),
-        (changed(y_train=np.zeros(20, np.uint8)), "1 classes; expected 2 to 1,000"),
+        (changed(y_train=np.zeros(20, np.uint8)), "the number of classes is 1; expected 2 to 1,000"),
         (
             changed(y_test=TEST + 1),
             "y_test has labels that are no class of the training images: 10. The classes",

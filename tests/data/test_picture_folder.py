@@ -190,7 +190,7 @@ def remove(folder: Path) -> None:
         (lambda folder: remove(folder / "train" / "red"), "y_test has labels that are no class .*: red"),
         (lambda folder: (folder / "train" / "empty").mkdir(), "train/empty holds no picture .*Remove the folder"),
         (lambda folder: [remove(folder / part / name) for part in ("train", "test") for name in ("red", "blue")],
-         "1 classes; expected 2 to 1,000"),
+         "the number of classes is 1; expected 2 to 1,000"),
         (lambda folder: [remove(path) for path in folder.glob("train/*")], "train holds no folders; expected one"),
         (lambda folder: [picture(1, (4, 4)).save(path) for path in folder.glob("*/*/*.png")],
          "images of 4 x 4 pixels; expected 8 x 8 to 256 x 256"),
