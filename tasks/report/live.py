@@ -15,10 +15,10 @@ from pathlib import Path
 
 from tasks.evaluation.evaluate import EvaluatedTraining
 from tasks.files import TEMPORARY_PREFIX, read_json, write_text
-from tasks.markdown import code, escape, paragraphs, picture, table
+from tasks.markdown import code, escape, paragraphs, table
 from tasks.report.cells import Cell, duration, share
 from tasks.report.html import page_of
-from tasks.report.live_curves import as_data, live_curves
+from tasks.report.live_curves import live_curves
 from tasks.report.network_words import onset_cell
 from tasks.report.publish import LiveArtifact
 from tasks.results.training import TrainingResult
@@ -128,14 +128,11 @@ class LivePage:
             self.upload(f"The same, more often: {code(self.path)}.")
 
     def upload(self, words: str) -> None:
-        """Show in Prefect how far the trainings are, below some words."""
+        """Show in Prefect how far the trainings are, below some words; its Markdown shows no SVG, so no curves."""
         self.uploaded = time.monotonic()
         branches = [self.branch(each) for each in self.specifications]
-        pictures = [
-            picture(f"Loss of {name} so far", as_data(svg)) for name, svg in curves_of(branches).items()
-        ]
         rows = table(COLUMNS, [each.cells for each in branches], len(COLUMNS))
-        self.artifact.show(paragraphs(f"# {escape(title_of(branches))}", words, *pictures, rows))
+        self.artifact.show(paragraphs(f"# {escape(title_of(branches))}", words, rows))
 
     def knows(self, specification: Specification) -> bool:
         """Return whether a training has said something: its process is ready, or it is reused."""

@@ -1,6 +1,5 @@
 """The curves of trainings that go on, as SVG: small, and drawn in a millisecond, unlike the report's figures."""
 
-import base64
 from collections.abc import Sequence
 from html import escape
 
@@ -64,8 +63,3 @@ def live_curves(title: str, epochs: int, trainings: Sequence[tuple[Losses, Losse
 def text(x: float, y: float, words: str, anchor: str = "start", colour: str = "var(--text, #1f2328)") -> str:
     """Return words of an SVG."""
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{escape(words)}</text>'
-
-
-def as_data(svg: str) -> str:
-    """Return an SVG as a data URI, which a picture in Markdown can have as its address."""
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode("ascii")

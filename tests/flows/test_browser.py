@@ -66,12 +66,9 @@ def test_report(page: Any, operation: Operation, completed: dict[str, Any]) -> N
     keep(page, "report")
 
 
-def test_live_curves_are_shown(page: Any, operation: Operation, completed: dict[str, Any]) -> None:
-    """The artifact of the run as it went on shows its curves, and that it has ended."""
+def test_live_artifact(page: Any, operation: Operation, completed: dict[str, Any]) -> None:
+    """The artifact of the run as it went on says in the end that it has ended."""
     page.goto(artifact_page(operation, completed, "mnist-live"))
-    picture = page.locator("img[alt^='Loss of dense so far']")
-    picture.wait_for()
-    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
     page.get_by_text("The trainings have ended").wait_for()
 
 
