@@ -134,4 +134,4 @@ class LiveArtifact:
                     created = create_markdown_artifact(markdown, "mnist-live", "The trainings as they go on")
                     self.id = created if isinstance(created, UUID) else None  # its type says both
         except UPLOAD_ERRORS as error:
-            LOGGER.debug("The live curves could not be shown: %s", error)
+            LOGGER.debug("How far the trainings are could not be shown: %s", error)
