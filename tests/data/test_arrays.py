@@ -79,7 +79,7 @@ def test_an_idx_file_is_read_back_plain_or_compressed(array: np.ndarray) -> None
 )
 def test_a_bad_idx_file_is_named(content: bytes, message: str) -> None:
     """Whatever is wrong with an IDX file ends in a UserError that names the file."""
-    with pytest.raises(UserError, match=f"labels.gz .*{message}"):
+    with pytest.raises(UserError, match=f"labels.gz.*{message}"):
         read_idx(BytesIO(content), "labels.gz")
 
 

@@ -109,7 +109,7 @@ def test_if_all_sources_fail_the_error_lists_them_and_the_way_out(use, tmp_path)
     assert str(caught.value).splitlines() == [
         "No source served MNIST:",
         "  a: connection refused",
-        "  b: content: y_test is float64; expected whole numbers 0..9.",
+        "  b: content: y_test is float64; expected whole numbers or strings.",
         "  c: HTTP 404",
         "Get mnist.npz, or the folder of its four IDX files, elsewhere and name it: --dataset PATH",
     ]

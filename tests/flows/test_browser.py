@@ -69,7 +69,7 @@ def test_report(page: Any, operation: Operation, completed: dict[str, Any]) -> N
 def test_live_artifact(page: Any, operation: Operation, completed: dict[str, Any]) -> None:
     """The artifact of the run as it went on says in the end that it has ended."""
     page.goto(artifact_page(operation, completed, "mnist-live"))
-    page.get_by_text("The trainings have ended").wait_for()
+    page.get_by_test_id("markdown-display").get_by_text("The trainings have ended").wait_for()
 
 
 def test_results_table(page: Any, operation: Operation, completed: dict[str, Any]) -> None:

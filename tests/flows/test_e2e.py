@@ -45,7 +45,7 @@ def test_form(operation: Operation) -> None:
 
 def test_run(operation: Operation, completed: dict[str, Any]) -> None:
     """A deployment run is named for what it does, and its branches, report and table are on the server."""
-    assert completed["name"] == "mnist-dense-2-seeds"
+    assert completed["name"] == "mnist-dense-2-seeds-1-epochs-500-images"
     assert {"download-mnist", "train-dense-seed-0", "train-dense-seed-1", "compare", "report"} <= set(
         operation.task_runs(completed)
     )
