@@ -23,7 +23,7 @@ def half_done(run_folder: Path, folder: Path) -> Path:
         (folder / name).mkdir()
     models = read_results(run_folder).models
     page = LivePage(folder, [specified(name, epochs=model.epochs) for name, model in models.items()])
-    page.uploaded = float("inf")  # nothing is shown in Prefect
+    page.upload_after = float("inf")  # nothing is shown in Prefect
     (first, done), (second, going), *_ = [(name, model.finished[0]) for name, model in models.items()]
     half = len(going.history.val_nll) // 2
     record = ProgressRecord(

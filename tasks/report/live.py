@@ -15,13 +15,15 @@ from pathlib import Path
 
 from tasks.evaluation.evaluate import EvaluatedTraining
 from tasks.files import TEMPORARY_PREFIX, read_json, write_text
-from tasks.markdown import code, escape, paragraphs, table
+from tasks.markdown import code, escape, paragraphs, picture, table
+from tasks.pictures import data_uri, save
 from tasks.report.cells import Cell, duration, share
+from tasks.report.figure_live import draw_live
 from tasks.report.html import page_of
 from tasks.report.live_curves import live_curves
 from tasks.report.network_words import onset_cell
 from tasks.report.publish import LiveArtifact
-from tasks.results.training import TrainingResult
+from tasks.results.training import Losses, TrainingResult
 from tasks.store.layout import PROGRESS
 from tasks.training.progress import ProgressRecord, Stage
 from tasks.training.specification import Specification
@@ -31,7 +33,8 @@ SECONDS_BETWEEN_PAGES = 2.0
 SECONDS_OF_A_PAGE = (
     30.0  # a page that nothing changes is written anew after so long, to say that the run goes on
 )
-SECONDS_BETWEEN_UPLOADS = 10.0  # each is a request to the server
+SECONDS_BETWEEN_UPLOADS = 10.0  # each draws a picture and is a request to the server;
+SHARE_OF_UPLOADS = 0.01  # of the time at most, where that takes longer
 COLUMNS = ("network", "seed", "state", "epoch", "time left", "test accuracy", "overfitting onset")
 
 
@@ -74,7 +77,7 @@ class Branch:
         ]
 
     @property
-    def curves(self) -> tuple[Sequence[float | None], Sequence[float | None]]:
+    def curves(self) -> tuple[Losses, Losses]:
         """The loss on train and on validation images after each epoch so far."""
         of = self.result.history if self.result else self.progress
         return of.train_nll, of.val_nll
@@ -88,7 +91,7 @@ class LivePage:
         self.progress, self.path = run_folder / PROGRESS, run_folder / "report.html"
         self.results: dict[tuple[str, int], TrainingResult] = {}
         self.seen: dict[str, int] = {}
-        self.written = self.uploaded = 0.0
+        self.written = self.upload_after = 0.0
         self.artifact = LiveArtifact()
 
     def update(self) -> None:
@@ -110,29 +113,38 @@ class LivePage:
         """Write the page: of a run that goes on, or that was stopped before it had results."""
         self.written = time.monotonic()
         branches = [self.branch(each) for each in self.specifications]
-        title, curves = title_of(branches), curves_of(branches)
         page = page_of(
             "live.html.jinja",
             script=None if stopped else "live.js",
-            title=title,
+            title=title_of(branches),
             columns=COLUMNS,
             branches=branches,
-            curves=curves,
+            curves={
+                name: live_curves(f"Loss of {name} so far", epochs, seeds)
+                for name, (epochs, seeds) in curves_of(branches).items()
+            },
             stopped=stopped,
             written=datetime.now(UTC),
             run=self.folder.name,
         )
         with contextlib.suppress(OSError):  # the run itself is well, or says so itself
             write_text(self.path, page)
-        if not stopped and time.monotonic() - self.uploaded > SECONDS_BETWEEN_UPLOADS:
+        if not stopped and time.monotonic() > self.upload_after:
             self.upload(f"The same, more often: {code(self.path)}.")
 
     def upload(self, words: str) -> None:
-        """Show in Prefect how far the trainings are, below some words; its Markdown shows no SVG, so no curves."""
-        self.uploaded = time.monotonic()
+        """Show in Prefect how far the trainings are and their curves so far, below some words."""
+        began = time.monotonic()
         branches = [self.branch(each) for each in self.specifications]
-        rows = table(COLUMNS, [each.cells for each in branches], len(COLUMNS))
-        self.artifact.show(paragraphs(f"# {escape(title_of(branches))}", words, rows))
+        parts = [f"# {escape(title_of(branches))}", words]
+        if any(each.curves[1] for each in branches):
+            with contextlib.suppress(OSError):
+                drawn = save(draw_live(curves_of(branches)), self.progress / "curves.png")
+                parts.append(picture("Losses on train and validation images so far", data_uri(drawn)))
+        parts.append(table(COLUMNS, [each.cells for each in branches], len(COLUMNS)))
+        self.artifact.show(paragraphs(*parts))
+        ended = time.monotonic()
+        self.upload_after = ended + max(SECONDS_BETWEEN_UPLOADS, (ended - began) / SHARE_OF_UPLOADS)
 
     def knows(self, specification: Specification) -> bool:
         """Return whether a training has said something: its process is ready, or it is reused."""
@@ -161,15 +173,12 @@ def title_of(branches: Sequence[Branch]) -> str:
     return f"{names}: {done} of {counted(len(branches), 'training')} done"
 
 
-def curves_of(branches: Sequence[Branch]) -> dict[str, str]:
-    """Return the curves so far of each network as SVG."""
-    of_models: dict[str, list[Branch]] = {}
+def curves_of(branches: Sequence[Branch]) -> dict[str, tuple[int, list[tuple[Losses, Losses]]]]:
+    """Return of each network how many epochs there will be, and the curves so far of its seeds."""
+    of_models: dict[str, tuple[int, list[tuple[Losses, Losses]]]] = {}
     for each in branches:
-        of_models.setdefault(each.model, []).append(each)
-    return {
-        name: live_curves(f"Loss of {name} so far", found[0].epochs, [each.curves for each in found])
-        for name, found in of_models.items()
-    }
+        of_models.setdefault(each.model, (each.epochs, []))[1].append(each.curves)
+    return of_models
 
 
 @contextlib.contextmanager

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from html import escape
 
 from tasks.pictures import TRAIN, VALIDATION
+from tasks.results.training import Losses
 
-Losses = Sequence[float | None]
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 340, 220, 40, 8, 24, 32  # pixels; the last four are margins
 STYLES = (
     (f"var(--train, {TRAIN})", "5 3"),

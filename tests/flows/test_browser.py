@@ -67,9 +67,13 @@ def test_report(page: Any, operation: Operation, completed: dict[str, Any]) -> N
 
 
 def test_live_artifact(page: Any, operation: Operation, completed: dict[str, Any]) -> None:
-    """The artifact of the run as it went on says in the end that it has ended."""
+    """The artifact of the run as it went on says in the end that it has ended, and shows the curves."""
     page.goto(artifact_page(operation, completed, "mnist-live"))
-    page.get_by_test_id("markdown-display").get_by_text("The trainings have ended").wait_for()
+    shown = page.get_by_test_id("markdown-display")
+    shown.get_by_text("The trainings have ended").wait_for()
+    curves = shown.get_by_alt_text("Losses on train and validation images so far")
+    assert curves.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    keep(page, "live-artifact")
 
 
 def test_results_table(page: Any, operation: Operation, completed: dict[str, Any]) -> None:

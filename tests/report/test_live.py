@@ -127,10 +127,21 @@ def test_prefect_is_asked_seldom(run_folder: Path, shown: list[str]) -> None:
     with live_page(run_folder, SPECIFICATIONS) as page:
         note(run_folder, "dense-0", stage=Stage.RUNNING, epochs_done=2.0)
         page.write()
-        note(run_folder, "dense-0", stage=Stage.DONE, epochs_done=50.0)
+        note(run_folder, "dense-0", stage=Stage.DONE, epochs_done=50.0, train_nll=[0.9], val_nll=[0.8])
     first, last = shown
     assert "| dense | 0 | waits |" in first
+    assert "data:image/png" not in first  # no curves yet
+    assert "data:image/png;base64," in last
     assert "| dense | 0 | trained, is being evaluated | 50 of 50 |" in last
+
+
+def test_what_is_shown_in_prefect_is_cheap(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where drawing and sending take long, they are done more seldom: a hundredth of the time at most."""
+    now = iter([100.0, 103.0])
+    monkeypatch.setattr(live.time, "monotonic", lambda: next(now))
+    page = LivePage(run_folder, SPECIFICATIONS)
+    page.upload("")
+    assert page.upload_after == pytest.approx(103 + 300)
 
 
 def test_a_finished_run_keeps_its_report(run_folder: Path) -> None:

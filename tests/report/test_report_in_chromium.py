@@ -42,7 +42,7 @@ def live_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     write_json(folder / "progress" / "dense-0.json", record.model_dump(mode="json"))
     page = LivePage(folder, [specified("dense"), specified("cnn")])
-    page.uploaded = float("inf")  # nothing is shown in Prefect
+    page.upload_after = float("inf")  # nothing is shown in Prefect
     page.write()
     return folder
 
