@@ -3,6 +3,7 @@
     python -m benchmarks.speed epochs    seconds per epoch of each network
     python -m benchmarks.speed whole     the whole programme, cold and warm, against the tutorial's script
     python -m benchmarks.speed growth    seconds per epoch by number of training images
+    python -m benchmarks.speed live      a run with and without its page as it goes on
 
 Each writes benchmarks/speed/NAME.json and prints a table; `epochs` also draws docs/images/speed.png. PyTorch is
 measured if $PYTORCH_PYTHON names a Python that has it (see pytorch_networks.py).
@@ -37,6 +38,14 @@ PEERS = {
     "ours float32": (sys.executable, "ours"),
     "ours mixed_bfloat16": (sys.executable, "ours", "--precision=mixed_bfloat16"),
 }
+PIPELINE = [sys.executable, "flows/mnist_pipeline.py"]
+WITHOUT_PAGE = """
+import runpy, sys
+from tasks.report.live import LivePage
+LivePage.write = LivePage.upload = lambda *given, **named: None
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 PEAK = """
 import sys, time, tensorflow as tf
 a = tf.cast(tf.random.normal((4096, 4096)), sys.argv[1])
@@ -135,7 +144,7 @@ def measure_whole(rounds: int) -> dict[str, Any]:
             artifacts, prefect = Path(kept, "artifacts"), Path(kept, "prefect")
             (artifacts / "data").mkdir(parents=True)
             (artifacts / "data" / "mnist.npz").symlink_to(common.mnist())
-            flow = [sys.executable, "flows/mnist_pipeline.py", "--artifacts-dir", str(artifacts)]
+            flow = [*PIPELINE, "--artifacts-dir", str(artifacts)]
             for name, command in (("script", command_of(REFERENCE)), ("cold", flow), ("warm", flow)):
                 _, seconds, peak = run(command, PREFECT_HOME=str(prefect), PREFECT_API_URL="")
                 found[name].append({"seconds": seconds, "peak_memory_gigabytes": peak})
@@ -193,13 +202,49 @@ def growth_table(measured: dict[str, Any]) -> str:
     return table(["network", "program", *(f"{int(size):,}" for size in SIZES)], rows, left=2)
 
 
-def main(what: Literal["epochs", "whole", "growth"], /, *, rounds: int = 3) -> None:
+def measure_live(rounds: int) -> dict[str, Any]:
+    """Time a run of about a minute with and without its live page, in turn."""
+    found: dict[str, list[dict[str, float]]] = {"without": [], "with": []}
+    script, flags = PIPELINE[1:], ("--train-samples", "12000", "--epochs", "10")
+    for _, name in product(range(rounds), found):
+        with tempfile.TemporaryDirectory(prefix="mnist-pipeline-benchmark-") as kept:
+            artifacts, prefect = Path(kept, "artifacts"), Path(kept, "prefect")
+            (artifacts / "data").mkdir(parents=True)
+            (artifacts / "data" / "mnist.npz").symlink_to(common.mnist())
+            python = [sys.executable, *(["-c", WITHOUT_PAGE] if name == "without" else [])]
+            before = processor_seconds()
+            _, seconds, _ = run(
+                [*python, *script, *flags, "--artifacts-dir", str(artifacts)], PREFECT_HOME=str(prefect)
+            )
+            found[name].append({"seconds": seconds, "processor_seconds": processor_seconds() - before})
+            print(name, found[name][-1], flush=True)
+    return {"flags": flags, "live_page": found}
+
+
+def processor_seconds() -> float:
+    """Return the time that ended children, and theirs, have used the processors."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def live_table(measured: dict[str, Any]) -> str:
+    """Return the table of runs with and without the live page."""
+    without, page = measured["live_page"].values()
+    rows = []
+    for key in ("seconds", "processor_seconds"):
+        one, other = ([each[key] for each in found] for found in (without, page))
+        rows.append([key.replace("_", " "), spread(one), spread(other), ratios(other, one)])
+    return table(["", "without", "with", "with / without"], rows)
+
+
+def main(what: Literal["epochs", "whole", "growth", "live"], /, *, rounds: int = 3) -> None:
     """Measure, keep the numbers, print the table."""
     common.mnist()
     measure, table_of = {
         "epochs": (measure_epochs, epochs_table),
         "whole": (measure_whole, whole_table),
         "growth": (measure_growth, growth_table),
+        "live": (measure_live, live_table),
     }[what]
     measured = {**measure(rounds), "rounds": rounds, **common.circumstances()}
     write_json(Path(__file__).with_name(f"{what}.json"), measured)

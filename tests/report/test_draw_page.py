@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from chromium import MILLISECONDS, headless_browser, in_chromium
+from chromium import MILLISECONDS, headless_browser, in_chromium, violations
 from hand_made import network, run, training
 from PIL import Image
 from pipeline_runs import Run
@@ -19,6 +19,7 @@ from tasks.report.draw_page import page_layers, read_network
 from tasks.report.write import write_report
 from tasks.results.file import read_results
 
+pytest_plugins = ["chromium"]
 MODELS = ("dense", "cnn", "regularized_cnn", "challenger")
 # Strokes as fractions of the canvas: a seven and a one.
 SEVEN = [[(0.25, 0.2), (0.75, 0.2), (0.45, 0.85)]]
@@ -272,3 +273,17 @@ def test_touch(browser: Any, run_folder: Path) -> None:
     page.touchscreen.tap(box["x"] + 140, box["y"] + 140)
     page.locator(".first").first.wait_for(timeout=MILLISECONDS)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.long
+@in_chromium
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 375])
+def test_accessible(browser: Any, axe: str, run_folder: Path, width: int, scheme: str) -> None:
+    """axe-core finds no violation: on the empty paper, and with answers."""
+    page = browser.new_context(viewport={"width": width, "height": 700}, color_scheme=scheme).new_page()
+    page.goto((run_folder / "draw.html").as_uri())
+    assert violations(page, axe) == []
+    draw(page, SEVEN)
+    page.locator("section[data-network=cnn][data-marks]").wait_for(timeout=MILLISECONDS)
+    assert violations(page, axe) == []

@@ -1,14 +1,12 @@
 """report.html and the page of a run that goes on, in Chromium: asked, printed, and checked by axe-core."""
 
 import json
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import MILLISECONDS, headless_browser, in_chromium
+from chromium import MILLISECONDS, headless_browser, in_chromium, violations
 from specified import specified
 from synthetic import make_run
 
@@ -18,8 +16,8 @@ from tasks.report.write import write_report
 from tasks.results.file import read_results
 from tasks.training.progress import ProgressRecord, Stage
 
+pytest_plugins = ["chromium"]
 pytestmark = in_chromium
-AXE = "axe-core@4.14.1"  # https://github.com/dequelabs/axe-core
 SCREENS = {"wide": {"width": 1280, "height": 800}, "narrow": {"width": 375, "height": 700}}
 
 
@@ -62,19 +60,6 @@ def opened(browser: Any, folder: Path, screen: str = "wide", **context: Any) -> 
     return page
 
 
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The script of axe-core, from the npm registry; nothing is installed."""
-    folder = tmp_path_factory.mktemp("axe")
-    if shutil.which("npm") is None:
-        pytest.skip("needs npm, which brings axe-core")
-    packed = subprocess.run(["npm", "pack", AXE], cwd=folder, capture_output=True, text=True, timeout=300)
-    if packed.returncode:
-        pytest.skip(f"npm does not bring {AXE}: {packed.stderr[-200:]}")
-    shutil.unpack_archive(folder / packed.stdout.split()[-1], folder)
-    return (folder / "package" / "axe.min.js").read_text()
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("screen", SCREENS)
 @pytest.mark.parametrize("kind", ["run", "live"])
@@ -82,9 +67,7 @@ def test_accessible(browser: Any, axe: str, request: Any, kind: str, screen: str
     """axe-core finds no violation, with all details open."""
     page = opened(browser, request.getfixturevalue(f"{kind}_folder"), screen, color_scheme=scheme)
     page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
-    page.evaluate(axe)
-    found = page.evaluate("axe.run()")["violations"]
-    assert [(each["id"], each["nodes"][0]["html"][:200]) for each in found] == []
+    assert violations(page, axe) == []
 
 
 @pytest.mark.parametrize("screen", SCREENS)
