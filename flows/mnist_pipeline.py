@@ -17,13 +17,13 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
 from pydantic import Field
 
+from flows.cli.plain_log import plain_log
 from tasks.comparison.compare import Header, Limits, compare
 from tasks.comparison.provenance import dataset_section, failures, keep_images, not_trained, plans, provenance
 from tasks.data.download import download_mnist
 from tasks.data.prepare import prepare_mnist
 from tasks.evaluation.evaluate import evaluate
 from tasks.files import path_of
-from tasks.plain_log import plain_log
 from tasks.report.live import live_page
 from tasks.report.summary import state_message
 from tasks.report.write import report

@@ -14,8 +14,8 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
 from pydantic import Field
 
+from flows.cli.plain_log import plain_log
 from tasks.files import path_of
-from tasks.plain_log import plain_log
 from tasks.recognition import recognize
 from tasks.recognition.show import introduction
 from tasks.store import layout

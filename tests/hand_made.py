@@ -4,18 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from tasks.comparison.compare import aggregate_over_seeds
+from tasks.results.comparison import AgainstPrevious, Gate, Pair, PreviousRun
 from tasks.results.enums import AccuracyChange, GateName, OnsetStatus, Origin, Status, Verdict
-from tasks.results.run import (
-    AgainstPrevious,
-    Dataset,
-    Failure,
-    Gate,
-    ModelResult,
-    Pair,
-    PreviousRun,
-    Provenance,
-    Results,
-)
+from tasks.results.run import Dataset, Failure, ModelResult, Provenance, Results
 from tasks.results.training import (
     AfterBestEpoch,
     EarlyStopping,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from pydantic import JsonValue
 
 from tasks.comparison.gates import gate_max_accuracy_drop, gate_min_test_accuracy
 from tasks.comparison.pairs import compare_models
@@ -39,7 +40,7 @@ MEASURED = {"seed", "history", "test", "train", "validation", "best_epoch", "ons
 class Header:
     """What is known of a run beside its trainings; the networks in the order of the report."""
 
-    parameters: dict[str, Any]
+    parameters: dict[str, JsonValue]
     provenance: Provenance
     dataset: Dataset
     plans: dict[str, Plan]

@@ -1,14 +1,15 @@
 """Gates: conditions on a run that turn it Failed, with everything measured and reported all the same."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from functools import partial
 
 import numpy as np
 
 from tasks.comparison.previous import Baseline
 from tasks.evaluation.statistics import ALPHA, RightBySeed, retraining
+from tasks.results.comparison import Gate
 from tasks.results.enums import GateName, GateOutcome, GateReason
-from tasks.results.run import Gate, ModelResult
+from tasks.results.run import ModelResult
 
 
 def gate_min_test_accuracy(
@@ -29,14 +30,14 @@ def gate_min_test_accuracy(
 
 
 def _min_test_accuracy(name: str, least: float, model: ModelResult | None, failed: bool) -> Gate:
-    facts: dict[str, Any] = {"name": GateName.MIN_TEST_ACCURACY, "model": name, "limit": least}
+    gate = partial(Gate, name=GateName.MIN_TEST_ACCURACY, model=name, limit=least)
     if model is None and not failed:
-        return Gate(**facts, outcome=GateOutcome.NOT_JUDGED, reason=GateReason.NOT_IN_THIS_RUN)
+        return gate(outcome=GateOutcome.NOT_JUDGED, reason=GateReason.NOT_IN_THIS_RUN)
     if model is None or model.aggregate is None:
-        return Gate(**facts, outcome=GateOutcome.NOT_HELD, reason=GateReason.NO_RESULT)
+        return gate(outcome=GateOutcome.NOT_HELD, reason=GateReason.NO_RESULT)
     observed = model.aggregate.test_accuracy.mean
     outcome = GateOutcome.HELD if observed >= least else GateOutcome.NOT_HELD
-    return Gate(**facts, outcome=outcome, observed=observed, seeds=model.aggregate.n_seeds)
+    return gate(outcome=outcome, observed=observed, seeds=model.aggregate.n_seeds)
 
 
 def gate_max_accuracy_drop(
@@ -53,9 +54,9 @@ def gate_max_accuracy_drop(
     alpha = ALPHA / max(1, len(baselines))
     gates = []
     for model in right:
-        facts: dict[str, Any] = {"name": GateName.MAX_ACCURACY_DROP, "model": model, "limit": limit}
+        gate = partial(Gate, name=GateName.MAX_ACCURACY_DROP, model=model, limit=limit)
         if model not in baselines:
-            gates.append(Gate(**facts, outcome=GateOutcome.NOT_JUDGED, reason=GateReason.NO_BASELINE))
+            gates.append(gate(outcome=GateOutcome.NOT_JUDGED, reason=GateReason.NO_BASELINE))
             continue
         baseline = baselines[model]
         drop = retraining(
@@ -66,8 +67,7 @@ def gate_max_accuracy_drop(
         )
         bound = drop.at_least(alpha)
         gates.append(
-            Gate(
-                **facts,
+            gate(
                 outcome=GateOutcome.NOT_HELD if bound > limit else GateOutcome.HELD,
                 since=baseline.run,
                 observed=drop.value,

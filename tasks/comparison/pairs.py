@@ -31,8 +31,8 @@ from tasks.evaluation.statistics import (
     holm,
     mcnemar_p,
 )
+from tasks.results.comparison import LossDifference, Pair
 from tasks.results.enums import Verdict
-from tasks.results.run import LossDifference, Pair
 from tasks.results.training import Interval, Onset
 
 Losses = Mapping[int, Values]  # by seed: the loss of each test image, shape (n,)
@@ -124,10 +124,10 @@ def _pair(shared: _Shared, p_adjusted: float, pairs: int, loss: LossDifference |
     first, second = shared.right
     images = [int(more) for more in first.sum(axis=1) - second.sum(axis=1, dtype=int)]
     n = first.shape[1]
-    facts: dict[str, Any] = {}
+    counts: dict[str, int] = {}
     if len(shared.seeds) == 1:
         both, only_first, only_second, neither = shared.counts
-        facts = {
+        counts = {
             "both_right": both,
             "only_first": only_first,
             "only_second": only_second,
@@ -146,5 +146,5 @@ def _pair(shared: _Shared, p_adjusted: float, pairs: int, loss: LossDifference |
         verdict=better if p_adjusted <= ALPHA else Verdict.TIED,
         loss=loss,
         onset_p=shared.onset_p,
-        **facts,
+        **counts,
     )

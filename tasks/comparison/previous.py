@@ -25,9 +25,10 @@ from tasks.evaluation.statistics import (
     retraining,
 )
 from tasks.files import sha256_of
+from tasks.results.comparison import AgainstPrevious, Difference, PreviousRun
 from tasks.results.enums import Change, Status
 from tasks.results.file import RESULTS, read_own_results
-from tasks.results.run import AgainstPrevious, Difference, Plan, PreviousRun, Provenance, Results
+from tasks.results.run import Plan, Provenance, Results
 from tasks.store.layout import Artifacts
 
 LOGGER = logging.getLogger(__name__)
@@ -199,7 +200,7 @@ def against_previous(
     )
 
 
-def versions(provenance: Provenance) -> dict[str, Any]:
+def versions(provenance: Provenance) -> dict[str, object]:
     """Return the versions of packages, and what else of the machine and the code may change numbers."""
     return {**provenance.versions, **{key: getattr(provenance, key) for key in MACHINE}}
 
@@ -214,7 +215,7 @@ def plans_changed(before: Mapping[str, Plan], now: Mapping[str, Plan]) -> Iterat
 
 
 def differences(
-    before: Mapping[str, Any], now: Mapping[str, Any], ignored: tuple[str, ...] = ()
+    before: Mapping[str, object], now: Mapping[str, object], ignored: tuple[str, ...] = ()
 ) -> Iterator[Difference]:
     """Yield what differs between two mappings, but for the names to be ignored."""
     for name in dict.fromkeys([*now, *before]):

@@ -76,7 +76,7 @@ def find_onset(
             None if train is None else train[:broken],
             None if image_losses is None else image_losses[:broken],
         )
-    change: dict[str, Any] = {"status": OnsetStatus.DIVERGED, "before_divergence": before.status}
+    change: dict[str, object] = {"status": OnsetStatus.DIVERGED, "before_divergence": before.status}
     if before.status is OnsetStatus.DEGRADING:  # no onset of overfitting
         change |= dict.fromkeys(("epoch", "interval"))
     return before.model_copy(update=change)

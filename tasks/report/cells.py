@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tasks.markdown import Markdown, code
 from tasks.report.network_words import accuracy_cell, final_rise, network_onset_cell, onset_cell, over_seeds
+from tasks.results.comparison import LossDifference
 from tasks.results.enums import AccuracyChange
-from tasks.results.run import LossDifference, ModelResult, Results, Spread
+from tasks.results.run import ModelResult, Results, Spread
 from tasks.results.training import (
     AfterBestEpoch,
     EarlyStopping,

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from tasks.evaluation.statistics import ALPHA, excludes_zero
 from tasks.report.cells import duration
 from tasks.report.network_words import accuracy
+from tasks.results.comparison import AgainstPrevious, Gate, Pair, PreviousRun
 from tasks.results.enums import Change, GateName, GateOutcome, GateReason, Step, Verdict
-from tasks.results.run import AgainstPrevious, Failure, Gate, Pair, PreviousRun, Results
+from tasks.results.run import Failure, Results
 from tasks.wording import and_list, counted, percent, points, span
 
 TUTORIAL = {"dense epochs": 50, "cnn epochs": 20, "regularized_cnn epochs": 30} | {

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks import files
+from tasks.data.arrays import Arrays
 from tasks.errors import UserError, explain
 from tasks.results.training import History
 from tasks.store.sealed import DamagedError, read_record, write_record
@@ -58,13 +59,13 @@ def usable_record(folder: Path, say: Callable[..., None]) -> bool:
         return False
 
 
-def data_of(path: Path) -> dict[str, Any]:
+def data_of(path: Path) -> Arrays:
     """Return the prepared arrays in a file, but for the labels of test, which no training needs."""
     with np.load(path, allow_pickle=False) as stored:
         return {name: stored[name] for name in stored.files if name != "y_test"}
 
 
-def shape_and_classes(data: dict[str, Any]) -> tuple[Shape, int]:
+def shape_and_classes(data: Arrays) -> tuple[Shape, int]:
     """Return what a builder is given: the shape of an image, and the number of classes."""
     return data["x_train"].shape[1:], int(data["y_train"].max()) + 1  # each class has a training image
 
@@ -126,9 +127,7 @@ def run(folder: Path, data_path: Path, say: Callable[..., None], may_start: thre
     write_record(folder / "training.json", {"spec": specification.to_json(), **fitted.model_dump()}, kept)
 
 
-def write_results(
-    folder: Path, network: "Network", progress: "Progress", data: dict[str, Any]
-) -> tuple[Path, ...]:
+def write_results(folder: Path, network: "Network", progress: "Progress", data: Arrays) -> tuple[Path, ...]:
     """Write the model, the weights of its best epoch and the predictions; return their paths."""
     from tasks.training.loop import predictions
 

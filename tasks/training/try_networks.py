@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from tasks.data.arrays import Arrays
 from tasks.printable import in_one_line
 from tasks.training.fit import data_of, follow_parent, shape_and_classes
 from tasks.training.networks import MODELS, Builder, Shape, scale
@@ -34,7 +35,7 @@ class UnfitError(Exception):
     """The network cannot be trained; the message says why."""
 
 
-def problem(specification: Specification, own: dict[str, str] | None, data: dict[str, Any]) -> str | None:
+def problem(specification: Specification, own: dict[str, str] | None, data: Arrays) -> str | None:
     """Return in one line why a network cannot be trained on the data, None if it can."""
     shape, classes = shape_and_classes(data)
     if own is None:
@@ -91,7 +92,7 @@ def described(layer: Any) -> str:
     return type(layer).__name__ + (f" ({activation})" if activation else "")
 
 
-def take_a_step_twice(network: Builder, specification: Specification, data: dict[str, Any]) -> None:
+def take_a_step_twice(network: Builder, specification: Specification, data: Arrays) -> None:
     """Raise UnfitError if a step of the training is not the same from the same state: it could not be resumed.
 
     Raises also what the training would raise, and what writing the model would.

@@ -7,8 +7,9 @@ from tasks.comparison.compare import spread
 from tasks.comparison.gates import gate_max_accuracy_drop, gate_min_test_accuracy
 from tasks.comparison.previous import Baseline
 from tasks.evaluation.onset import onset_over_seeds
+from tasks.results.comparison import Gate
 from tasks.results.enums import GateOutcome, GateReason
-from tasks.results.run import Aggregate, Gate, ModelResult
+from tasks.results.run import Aggregate, ModelResult
 
 
 def right(wrong: int, n: int = 1_000) -> np.ndarray:

@@ -18,9 +18,10 @@ from tasks.comparison.previous import (
     with_answers,
 )
 from tasks.evaluation.statistics import RightBySeed
+from tasks.results.comparison import Difference, PreviousRun
 from tasks.results.enums import Change
 from tasks.results.file import read_results
-from tasks.results.run import Difference, Plan, PreviousRun
+from tasks.results.run import Plan
 
 DIGEST = "ab" * 32  # of the invented data
 

@@ -7,9 +7,9 @@ import sys
 import pytest
 from prefect.exceptions import FailedRun
 
+from flows.cli.plain_log import REPEATED, WRONG, tells_something
 from flows.cli.script import is_for_a_person
 from tasks.errors import UserError
-from tasks.plain_log import REPEATED, WRONG, tells_something
 
 
 def record_of(error: BaseException | None, said: str = "Encountered exception") -> logging.LogRecord:

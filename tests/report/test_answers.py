@@ -6,8 +6,9 @@ import pytest
 from hand_made import FAILED, network, network_with, onset, pair, run, training
 
 from tasks.report.answers import answers, onsets_in_words
+from tasks.results.comparison import Pair
 from tasks.results.enums import OnsetStatus, Verdict
-from tasks.results.run import ModelResult, Pair
+from tasks.results.run import ModelResult
 
 Found = tuple[OnsetStatus, int | None]
 

@@ -7,9 +7,10 @@ from hand_made import DATASET, against_previous, failure, gate, network, on_test
 from synthetic import make_run
 
 from tasks.report.page import report_markdown
+from tasks.results.comparison import Difference
 from tasks.results.enums import Change, GateOutcome, GateReason, Status
 from tasks.results.file import read_results
-from tasks.results.run import Difference, Results
+from tasks.results.run import Results
 from tasks.results.training import FailedTraining
 
 

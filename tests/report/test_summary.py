@@ -14,8 +14,9 @@ from hand_made import (
 )
 
 from tasks.report.summary import closing_lines, state_message, summary
+from tasks.results.comparison import Difference
 from tasks.results.enums import Change, GateOutcome, GateReason, OnsetStatus, Status, Verdict
-from tasks.results.run import Difference, ModelResult
+from tasks.results.run import ModelResult
 
 
 def accurate(**accuracies: float) -> dict[str, ModelResult]:

@@ -22,8 +22,8 @@ from tasks.report.words import (
     unlike_the_tutorial,
     verdict,
 )
+from tasks.results.comparison import Gate, LossDifference
 from tasks.results.enums import Change, GateName, GateOutcome, GateReason, Origin, Verdict
-from tasks.results.run import Gate, LossDifference
 
 
 def test_verdict_on_these_trainings() -> None:
