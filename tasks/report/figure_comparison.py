@@ -55,7 +55,7 @@ def accuracy_label(name: str, model: ModelResult) -> str:
 def onset_label(model: ModelResult) -> str:
     """Return a row's label: the onset with its interval, or in a few words why there is none."""
     cell = network_onset_cell(model) if model.aggregate else "no result"
-    return "\n".join(plain(part, 30) for part in re.split("[,;] ", cell))
+    return "\n".join(plain(part, 34) for part in re.split("[,;] ", cell))
 
 
 def draw_accuracies(axes: Axes, models: Models, labels: list[str]) -> None:
