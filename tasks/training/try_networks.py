@@ -41,9 +41,12 @@ def problem(specification: Specification, own: dict[str, str] | None, data: Arra
     if own is None:
         try:
             MODELS[specification.model].build(shape, classes)
-        except ValueError as error:
-            size = " x ".join(map(str, shape[:2]))
-            return f"{specification.model} cannot be built for images of {size} pixels: {first_line(error)}"
+        except ValueError:  # a pooling has nothing left to pool
+            size = f"{shape[0]} x {shape[1]}"
+            return (
+                f"{specification.model} cannot be built for images of {size} pixels; they are too small for its "
+                "layers. --image-size 28 stretches them."
+            )
         return None
     network = OwnNetwork(specification.model, own)
     try:

@@ -134,7 +134,7 @@ class Holder(keras.layers.Layer):
 def test_ours_on_small_images() -> None:
     """Four poolings leave nothing of 8 x 8 pixels: that is said in one line; others can be built."""
     words = problem(specified("deep_cnn"), None, data(8, 8, 1))
-    assert str(words).startswith("deep_cnn cannot be built for images of 8 x 8 pixels: ")
+    assert str(words).startswith("deep_cnn cannot be built for images of 8 x 8 pixels; they are too small")
     assert "\n" not in str(words)
     assert problem(specified("cnn"), None, data(8, 8, 3)) is None
     assert all(problem(specified(name), None, data(28, 28, 3)) is None for name in MODELS)
