@@ -7,9 +7,9 @@ import psutil
 from tasks.errors import UserError
 
 # Estimates of a training process: TensorFlow; for each training image's byte the float32 and, while it is made,
-# another; a step's values of a convolutional network, of 64 maps forwards and backwards. For cnn on MNIST's 54,000
-# images that makes 1.2 GB; its process is seen to hold 1.1 GB.
-TENSORFLOW, FLOATS, MAPS = 700_000_000, 2 * 4, 64 * 4 * 4
+# another; a step's values of a convolutional network, of 64 maps forwards and backwards in float32. docs/data.md
+# has what processes were seen to hold.
+TENSORFLOW, FLOATS, MAPS = 900_000_000, 2 * 4, 64 * 4 * 4
 CONTROL_GROUP = Path("/sys/fs/cgroup")
 
 
