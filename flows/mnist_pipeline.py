@@ -84,19 +84,19 @@ def mnist_pipeline(
     Args:
         dataset: "mnist", or a path: an npz file, a folder of IDX files, or one of pictures (train/CLASS/*.png).
         models: dense, cnn, regularized_cnn, deep_cnn, challenger, "all" for these, FILE.py:FUNCTION for your own.
-        seeds: each network is trained once with each seed; three or more allow statements about the network.
+        seeds: each network is trained once with each seed; from two on, statements are about the network.
         epochs: passes over the training images; by default each network's own number.
         batch_size: images per optimizer step.
         validation_split: the share of the training images, at their end, that is kept for validation.
         learning_rate: of the Adam optimizer; by default each network's own.
         pixel_scaling: "unit" divides pixels by 255; "none" leaves 0..255, as the tutorial's code did.
-        precision: of the arithmetic; "auto" is bfloat16 where it is faster and known not to change the results.
+        precision: of the arithmetic; "auto" is bfloat16 for cnn and regularized_cnn where the processor has it.
         train_samples: train on this many images, drawn evenly over the classes; by default on all.
         image_size: stretch the images to so many pixels each way; needed where pictures differ in size.
         skip_broken: go on without pictures that cannot be read; they are named and counted.
         training_timeout: seconds after which a training is ended.
         min_test_accuracy: the run fails if a network's test accuracy is below this (0 to 1), or one per network.
-        max_accuracy_drop: the run fails if accuracy fell by more than this and than chance since the last like it.
+        max_accuracy_drop: the run fails if accuracy surely fell by more than this since the last such run.
         refresh: train anew even if a finished training could be reused.
         artifacts_dir: where data, trainings and runs are kept: else $MNIST_PIPELINE_ARTIFACTS or `artifacts`.
     """

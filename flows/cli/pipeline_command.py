@@ -1,7 +1,6 @@
 """`python flows/mnist_pipeline.py`: flags from the flow's signature, its closing lines, its exit code."""
 
 import contextlib
-import functools
 import inspect
 import os
 import re
@@ -124,7 +123,10 @@ def command(flow: Flow[..., Any], **flags: Any) -> int:
 
 def main(flow: Flow[..., Any]) -> None:
     """Run the command line of the flow and end the process with its exit code."""
-    with_flags = functools.partial(command, flow)
+
+    def with_flags(**flags: Any) -> int:  # no functools.partial: cyclopts looks behind it for the help
+        return command(flow, **flags)
+
     with_flags.__signature__ = signature(flow)  # type: ignore[attr-defined]
     with_flags.__doc__ = flow.fn.__doc__
     run_script(

@@ -47,7 +47,8 @@ def gate_max_accuracy_drop(
 
     It fails if the drop is surely more than the limit: if its one-sided lower bound lies above. The bound allows
     for other images and for the luck of a retraining (`statistics.retraining`), and for the number of gates
-    (Bonferroni, level 1 - 0.05 / gates), so about one in twenty runs fails whose networks are as good as before.
+    (Bonferroni, level 1 - 0.05 / gates), so at most about one in twenty runs fails whose networks are as
+    good as before.
     """
     if limit is None:
         return []

@@ -17,7 +17,7 @@ def answers(results: Results) -> list[tuple[str, str]]:
     questions: list[tuple[str, tuple[str, ...], Callable[[Results], str]]] = [
         ("Does the CNN beat the dense network?", ("cnn", "dense"), _cnn_against_dense),
         ("Did regularising stop the overfitting?", ("cnn", "regularized_cnn"), _did_regularising_stop_it),
-        ("Did stopping it raise the accuracy?", ("cnn", "regularized_cnn"), _did_accuracy_rise),
+        ("Did regularising raise the accuracy?", ("cnn", "regularized_cnn"), _did_accuracy_rise),
         (
             "Without dropout and L2, would the deep network overfit sooner?",
             ("regularized_cnn", "deep_cnn"),
@@ -67,6 +67,8 @@ def _did_accuracy_rise(results: Results) -> str:
     answer = did_accuracy_rise(results)
     if same_layers := results.pair("regularized_cnn", "deep_cnn"):
         answer += f"; against the same layers without dropout and L2: {verdict(same_layers)}"
+    elif results.pair("regularized_cnn", "cnn"):
+        answer += "; the two also differ in depth"
     return f"{answer}."
 
 

@@ -37,7 +37,7 @@ MEASURES: dict[str, Callable[[TrainingResult, ModelResult], Cell]] = {
     "fitting": lambda training, _: duration(training.seconds),
     "origin": lambda training, _: Markdown(f"{training.origin}, {code(training.folder)}"),
 }
-ACCURACY_CHANGES = {AccuracyChange.ROSE: "rose", AccuracyChange.FELL: "fell"}
+ACCURACY_CHANGES = {AccuracyChange.ROSE: "higher", AccuracyChange.FELL: "lower"}
 
 
 def measured(training: TrainingResult | FailedTraining, model: ModelResult) -> list[Cell]:

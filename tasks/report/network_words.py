@@ -191,14 +191,14 @@ def after_best_epoch(training: TrainingResult) -> str:
     """Return whether the accuracy on test changed after the epoch of the lowest validation loss."""
     after = training.after_best
     change = (
-        f"after epoch {training.best_epoch} ({points(after.difference)} points, {span(after.difference_ci95)}, on "
-        f"{after.n:,} test images: {after.best_only:,} right only with the best epoch's weights, "
-        f"{after.final_only:,} only with the last; p by Holm {p_value(after.p_adjusted)})."
+        f"than after epoch {training.best_epoch} ({points(after.difference)} points, "
+        f"{span(after.difference_ci95)}, on {after.n:,} test images: {after.best_only:,} right only with the best "
+        f"epoch's weights, {after.final_only:,} only with the last; p by Holm {p_value(after.p_adjusted)})."
     )
     return {
-        AccuracyChange.ROSE: f"Accuracy rose {change}",
-        AccuracyChange.FELL: f"Accuracy fell {change}",
-        AccuracyChange.NOT_MEASURABLE: f"Accuracy did not change measurably {change}",
+        AccuracyChange.ROSE: f"After the last epoch accuracy is higher {change}",
+        AccuracyChange.FELL: f"After the last epoch accuracy is lower {change}",
+        AccuracyChange.NOT_MEASURABLE: f"After the last epoch accuracy is not measurably other {change}",
         AccuracyChange.LAST_EPOCH_IS_BEST: "The last epoch has the lowest validation loss: there is no training "
         "on to judge.",
         AccuracyChange.NO_FINITE_LOSS: "No epoch has a finite validation loss.",

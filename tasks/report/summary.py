@@ -34,7 +34,7 @@ def summary(results: Results) -> list[str]:
     if sentences and results.is_tutorial and not missing(results, ("cnn", "regularized_cnn")):
         sentences.append(
             f"Did regularising stop it? {effect_of_regularising(results)}. "
-            f"Did that raise the accuracy? {did_accuracy_rise(results)}."
+            f"Is regularized_cnn more accurate than cnn? {did_accuracy_rise(results)}."
         )
     elif sentences and results.dataset.is_mnist:
         sentences.append(f"Is 99 % reached? {is_target_reached(results)}")

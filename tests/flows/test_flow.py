@@ -240,3 +240,4 @@ def test_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
     text = capsys.readouterr().out
     for name in pipeline_command.signature(mnist_pipeline).parameters:
         assert "--" + name.replace("_", "-") in text
+    assert "images per optimizer step" in " ".join(text.replace("│", " ").split())

@@ -25,7 +25,7 @@ def test_accuracy_after_the_best_epoch() -> None:
     changes = (AccuracyChange.ROSE, AccuracyChange.NOT_MEASURABLE, AccuracyChange.LAST_EPOCH_IS_BEST)
     size = "0.13 (-0.07 to 0.33), p 0.40"
     assert [cells.after_best(after_best(change)) for change in changes] == [
-        f"rose: {size}",
+        f"higher: {size}",
         f"within chance: {size}",
         None,
     ]

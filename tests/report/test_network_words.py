@@ -168,7 +168,7 @@ def test_onset_over_seeds() -> None:
 
 
 SIZE = (
-    "after epoch 7 (0.13 points, -0.07 to 0.33, on 10,000 test images: "
+    "than after epoch 7 (0.13 points, -0.07 to 0.33, on 10,000 test images: "
     "44 right only with the best epoch's weights, 57 only with the last; p by Holm 0.40)."
 )
 
@@ -176,9 +176,9 @@ SIZE = (
 @pytest.mark.parametrize(
     ("found", "sentence"),
     [
-        (AccuracyChange.ROSE, f"Accuracy rose {SIZE}"),
-        (AccuracyChange.FELL, f"Accuracy fell {SIZE}"),
-        (AccuracyChange.NOT_MEASURABLE, f"Accuracy did not change measurably {SIZE}"),
+        (AccuracyChange.ROSE, f"After the last epoch accuracy is higher {SIZE}"),
+        (AccuracyChange.FELL, f"After the last epoch accuracy is lower {SIZE}"),
+        (AccuracyChange.NOT_MEASURABLE, f"After the last epoch accuracy is not measurably other {SIZE}"),
         (
             AccuracyChange.LAST_EPOCH_IS_BEST,
             "The last epoch has the lowest validation loss: there is no training on to judge.",
