@@ -13,12 +13,14 @@ from benchmarks.common import PROJECT
 from tasks.errors import UserError
 
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "DO_NOT_TRACK": "1"}
+# JAX would end its messages with a line about itself.
+ERROR_LAST = {"JAX_TRACEBACK_FILTERING": "off"}
 
 
 def run(command: list[str], **environment: str) -> tuple[str, float, float]:
     """Run a command; return its last line, its seconds, and the peak memory of all its processes in GB."""
     started, peak = time.monotonic(), 0.0
-    variables = {**os.environ, **QUIET, **environment}
+    variables = {**os.environ, **QUIET, **ERROR_LAST, **environment}
     text = partial(tempfile.TemporaryFile, "w+", errors="replace")
     with text() as output, text() as errors:
         process = psutil.Popen(command, cwd=PROJECT, env=variables, stdout=output, stderr=errors)
