@@ -17,7 +17,7 @@ help:
 	@echo "make test-all     10 minutes: everything"
 	@echo "make check        ruff, mypy and the direction of imports"
 	@echo "make test-faults  the long fault tests: kills and damages at random points"
-	@echo "make bench        speed beside plain Keras and PyTorch (two to three hours)"
+	@echo "make bench        speed beside Keras, PyTorch and JAX (two to three hours)"
 	@echo "make schema       write the JSON Schema of results.json into docs/"
 	@echo "make lock         resolve requirements.lock anew (needs uv)"
 	@echo "make clean        remove .venv; artifacts stay"

@@ -1,12 +1,16 @@
-"""How fast the pipeline is, beside the tutorial's own Keras calls and beside PyTorch, in turn on one machine.
+"""How fast the pipeline is, beside Keras, PyTorch and JAX, in turn on one machine.
 
     python -m benchmarks.speed epochs    seconds per epoch of each network
     python -m benchmarks.speed whole     the whole programme, cold and warm, against the tutorial's script
     python -m benchmarks.speed growth    seconds per epoch by number of training images
     python -m benchmarks.speed live      a run with and without its page as it goes on
 
-Each writes benchmarks/speed/NAME.json and prints a table; `epochs` also draws docs/images/speed.png. PyTorch is
-measured if $PYTORCH_PYTHON names a Python that has it (see pytorch_networks.py).
+Each writes benchmarks/speed/NAME.json and prints a table; `epochs` also draws docs/images/speed.png. To measure
+some only, which are not kept: `epochs --models cnn --peers "JAX float32" "ours float32"`. PyTorch and JAX are
+measured if $PEERS_PYTHON names a Python that has them:
+
+    python3 -m venv peers
+    peers/bin/pip install torch jax flax optax numpy cyclopts
 """
 
 import contextlib
@@ -16,28 +20,29 @@ import sqlite3
 import sys
 import tempfile
 from datetime import datetime
+from functools import partial
 from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
 from benchmarks import common
+from benchmarks.speed.epochs import (
+    EPOCHS,
+    PEERS,
+    REFERENCE,
+    command_of,
+    draw,
+    epochs_table,
+    measure_epochs,
+    ratios,
+    spread,
+)
 from benchmarks.speed.watched import run
-from tasks import pictures
 from tasks.files import read_json, write_json
 from tasks.markdown import table
 
-EPOCHS = {"dense": 6, "cnn": 2, "regularized_cnn": 2}  # the first, which compiles, is not counted
-PYTORCH_PYTHON = os.environ.get("PYTORCH_PYTHON", "")
-REFERENCE = "Keras as in the tutorial"
 SIZES, GROWING = ("1000", "4000", "16000", "54000"), (REFERENCE, "ours float32", "ours mixed_bfloat16")
-PEERS = {
-    REFERENCE: (sys.executable, "naive_keras"),
-    "PyTorch float32": (PYTORCH_PYTHON, "pytorch_networks"),
-    "PyTorch bfloat16": (PYTORCH_PYTHON, "pytorch_networks", "--precision=bfloat16"),
-    "ours float32": (sys.executable, "ours"),
-    "ours mixed_bfloat16": (sys.executable, "ours", "--precision=mixed_bfloat16"),
-}
 PIPELINE = [sys.executable, "flows/mnist_pipeline.py"]
 WITHOUT_PAGE = """
 import runpy, sys
@@ -46,94 +51,6 @@ LivePage.write = LivePage.upload = lambda *given, **named: None
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
-PEAK = """
-import sys, time, tensorflow as tf
-a = tf.cast(tf.random.normal((4096, 4096)), sys.argv[1])
-multiply = tf.function(lambda a: tf.matmul(a, a)[0, 0])
-seconds = []
-for _ in range(5):
-    started = time.monotonic()
-    multiply(a).numpy()
-    seconds.append(time.monotonic() - started)
-print(2 * 4096**3 / min(seconds))
-"""
-
-
-def command_of(peer: str) -> list[str]:
-    """Return the command that runs one of PEERS."""
-    python, module, *flags = PEERS[peer]
-    return [python, "-m", f"benchmarks.speed.{module}", *flags]
-
-
-def measure_epochs(rounds: int) -> dict[str, Any]:
-    """Run each peer with each network, round by round, so that all meet the same weather."""
-    peers = [name for name, (python, *_) in PEERS.items() if python]
-    seconds: dict[str, dict[str, list[float]]] = {model: {name: [] for name in peers} for model in EPOCHS}
-    memory = {model: dict.fromkeys(peers, 0.0) for model in EPOCHS}
-    operations: dict[str, int] = {}
-    peaks: dict[str, list[float]] = {"float32": [], "bfloat16": []}
-    if not PYTORCH_PYTHON:
-        print("PyTorch is left out: $PYTORCH_PYTHON does not name a Python that has it.")
-    for number in range(rounds):
-        for precision, found in peaks.items():
-            found.append(float(run([sys.executable, "-c", PEAK, precision])[0]))
-        for (model, epochs), name in product(EPOCHS.items(), peers):
-            line, _, used = run([*command_of(name), "--models", model, "--epochs", str(epochs)])
-            result = json.loads(line)[model]
-            seconds[model][name].append(median(result["epoch_seconds"][1:]))
-            memory[model][name] = max(used, memory[model][name])
-            if name == REFERENCE:
-                operations[model] = result["floating_point_operations_per_image"]
-            print(f"round {number + 1} {model} {name}: {seconds[model][name][-1]:.2f} s", flush=True)
-    return {
-        "seconds_per_epoch": seconds,
-        "peak_memory_gigabytes": memory,
-        "floating_point_operations_per_image": operations,
-        "matmul_peak_operations_per_second": peaks,
-    }
-
-
-def spread(values: list[float], middle: float | None = None) -> str:
-    """Return the median, or another value, and in brackets the lowest and the highest."""
-    return f"{median(values) if middle is None else middle:.2f} ({min(values):.2f} to {max(values):.2f})"
-
-
-def ratios(reference: list[float], ours: list[float]) -> str:
-    """Return the ratio of the medians and, in brackets, the lowest and highest of the rounds."""
-    rounds = [a / b for a, b in zip(reference, ours, strict=True)]
-    return spread(rounds, median(reference) / median(ours))
-
-
-def epochs_table(measured: dict[str, Any]) -> str:
-    """Return the table of seconds per epoch; draw docs/images/speed.png."""
-    draw(measured["seconds_per_epoch"], common.PROJECT / "docs" / "images" / "speed.png")
-    rows = []
-    for model, by_name in measured["seconds_per_epoch"].items():
-        work = measured["floating_point_operations_per_image"][model] * common.FITTED
-        for name, found in by_name.items():
-            precision = "bfloat16" if name.endswith("bfloat16") else "float32"
-            peak = median(measured["matmul_peak_operations_per_second"][precision])
-            speed = [f"{common.FITTED / median(found):,.0f}", f"{work / median(found) / peak:.0%}"]
-            memory = f"{measured['peak_memory_gigabytes'][model][name]:.1f}"
-            rows.append([model, name, spread(found), *speed, ratios(by_name[REFERENCE], found), memory])
-    header = ["network", "program", "seconds per epoch: median (lowest to highest)", "images per second"]
-    return table([*header, "share of the matmul peak", "times as fast as Keras", "memory, GB"], rows, left=2)
-
-
-def draw(models: dict[str, dict[str, list[float]]], path: Path) -> None:
-    """Draw the seconds per epoch: a dot for each round, a bar for the median."""
-    from tasks.report import charts
-
-    figure = pictures.new_figure(3.2)
-    for axes, (model, by_name) in zip(figure.subplots(1, len(models)), models.items(), strict=True):
-        for place, (name, found) in enumerate(by_name.items()):
-            colour = pictures.TRAIN if name.startswith("ours") else pictures.MUTED
-            axes.barh(place, median(found), color=colour, alpha=charts.SHADE)
-            axes.plot(found, [place] * len(found), "o", color=colour, markersize=4)
-        axes.set_yticks(range(len(by_name)), by_name if axes.get_subplotspec().is_first_col() else [])
-        axes.invert_yaxis()
-        charts.tidy(axes, model, "seconds per epoch")
-    pictures.save(figure, path)
 
 
 def measure_whole(rounds: int) -> dict[str, Any]:
@@ -237,17 +154,27 @@ def live_table(measured: dict[str, Any]) -> str:
     return table(["", "without", "with", "with / without"], rows)
 
 
-def main(what: Literal["epochs", "whole", "growth", "live"], /, *, rounds: int = 3) -> None:
+def main(
+    what: Literal["epochs", "whole", "growth", "live"],
+    /,
+    *,
+    rounds: int = 3,
+    models: tuple[str, ...] = tuple(EPOCHS),
+    peers: tuple[str, ...] = tuple(PEERS),
+) -> None:
     """Measure, keep the numbers, print the table."""
     common.mnist()
     measure, table_of = {
-        "epochs": (measure_epochs, epochs_table),
+        "epochs": (partial(measure_epochs, models=models, peers=peers), epochs_table),
         "whole": (measure_whole, whole_table),
         "growth": (measure_growth, growth_table),
         "live": (measure_live, live_table),
     }[what]
     measured = {**measure(rounds), "rounds": rounds, **common.circumstances()}
-    write_json(Path(__file__).with_name(f"{what}.json"), measured)
+    if (models, peers) == (tuple(EPOCHS), tuple(PEERS)):
+        write_json(Path(__file__).with_name(f"{what}.json"), measured)
+        if what == "epochs":
+            draw(measured["seconds_per_epoch"], common.PROJECT / "docs" / "images" / "speed.png")
     print(table_of(measured))
 
 

@@ -74,6 +74,7 @@ def train(name: str, epochs: int, train_samples: int, precision: str) -> dict[st
         "epoch_seconds": np.diff(moments).tolist(),
         "test_accuracy": accuracy,
         "floating_point_operations_per_image": floating_point_operations(model),
+        "version": keras.__version__,
     }
 
 

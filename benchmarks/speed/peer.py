@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
+
+import cyclopts
 
 from benchmarks.common import FITTED, run
 
 EPOCHS = {"dense": 50, "cnn": 20, "regularized_cnn": 30}  # the tutorial's
-Train = Callable[[str, int, int, str], dict[str, Any]]
+Train = Callable[..., dict[str, Any]]
 
 
 def run_peer(train: Train) -> None:
@@ -19,8 +21,12 @@ def run_peer(train: Train) -> None:
         epochs: int | None = None,
         train_samples: int = FITTED,
         precision: str = "float32",
+        compiled: Annotated[bool, cyclopts.Parameter("--compile")] = False,
     ) -> None:
-        found = {name: train(name, epochs or EPOCHS[name], train_samples, precision) for name in models}
+        more = {"compiled": True} if compiled else {}  # only pytorch_networks.py knows it
+        found = {
+            name: train(name, epochs or EPOCHS[name], train_samples, precision, **more) for name in models
+        }
         print(json.dumps(found))
 
     run(command)

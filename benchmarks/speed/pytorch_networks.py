@@ -1,8 +1,8 @@
-"""The same networks in PyTorch, eager, channels last: one more thing to compare the speed with.
+"""The same networks in PyTorch, eager or by torch.compile, channels last.
 
-    python -m benchmarks.speed.pytorch_networks --models cnn --epochs 2 [--precision bfloat16]
+    python -m benchmarks.speed.pytorch_networks --models cnn --epochs 2 [--precision bfloat16] [--compile]
 
-Needs PyTorch, which the project does not, beside NumPy and cyclopts (`pip install torch numpy cyclopts`). The last
+Needs a Python with PyTorch, `pip install torch numpy cyclopts`, and for --compile a C++ compiler (g++). The last
 line on stdout is JSON.
 """
 
@@ -34,8 +34,10 @@ def build(name: str) -> nn.Sequential:
     return nn.Sequential(*blocks, nn.Flatten(), nn.Linear(channels * side * side, 10))
 
 
-def train(name: str, epochs: int, train_samples: int, precision: str) -> dict[str, Any]:
-    """Train one network, with the validation loss and accuracy after each epoch, as Keras does."""
+def train(
+    name: str, epochs: int, train_samples: int, precision: str, compiled: bool = False
+) -> dict[str, Any]:
+    """Train one network, with the validation accuracy after each epoch."""
     with np.load(mnist()) as data:
         images = torch.from_numpy(data["x_train"].reshape(-1, 1, 28, 28) / np.float32(255))
         labels = torch.from_numpy(data["y_train"].astype(np.int64))
@@ -44,24 +46,35 @@ def train(name: str, epochs: int, train_samples: int, precision: str) -> dict[st
     model = build(name).to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
     kernels = [weight for weight in model.parameters() if weight.ndim > 1]
+
+    def loss_of(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        with autocast:
+            loss = nn.functional.cross_entropy(model(x), y)
+        if name == "regularized_cnn":
+            loss = loss + L2 * sum(kernel.square().sum() for kernel in kernels)
+        return loss
+
+    def predict(x: torch.Tensor) -> torch.Tensor:
+        with autocast:
+            return model(x).argmax(1)
+
+    if compiled:
+        loss_of, predict = (torch.compile(function, dynamic=False) for function in (loss_of, predict))
     seconds, accuracy = [], 0.0
     for _ in range(epochs):
         started = time.monotonic()
         model.train()
         for batch in torch.randperm(train_samples).split(128):
-            with autocast:
-                loss = nn.functional.cross_entropy(model(images[batch]), labels[batch])
-            if name == "regularized_cnn":
-                loss = loss + L2 * sum(kernel.square().sum() for kernel in kernels)
+            loss = loss_of(images[batch], labels[batch])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
         model.eval()
-        with torch.no_grad(), autocast:
-            logits = torch.cat([model(part) for part in images[FITTED:].split(1000)])
-        accuracy = (logits.argmax(1) == labels[FITTED:]).float().mean().item()
+        with torch.no_grad():
+            answers = torch.cat([predict(part) for part in images[FITTED:].split(1000)])
+        accuracy = (answers == labels[FITTED:]).float().mean().item()
         seconds.append(time.monotonic() - started)
-    return {"epoch_seconds": seconds, "validation_accuracy": accuracy}
+    return {"epoch_seconds": seconds, "validation_accuracy": accuracy, "version": torch.__version__}
 
 
 if __name__ == "__main__":

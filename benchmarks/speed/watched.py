@@ -2,9 +2,10 @@
 
 import contextlib
 import os
-import subprocess
 import tempfile
 import time
+from functools import partial
+from typing import TextIO
 
 import psutil
 
@@ -12,24 +13,32 @@ from benchmarks.common import PROJECT
 from tasks.errors import UserError
 
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "DO_NOT_TRACK": "1"}
+# JAX would end its messages with a line about itself.
+ERROR_LAST = {"JAX_TRACEBACK_FILTERING": "off"}
 
 
 def run(command: list[str], **environment: str) -> tuple[str, float, float]:
     """Run a command; return its last line, its seconds, and the peak memory of all its processes in GB."""
     started, peak = time.monotonic(), 0.0
-    variables = {**os.environ, **QUIET, **environment}
-    with tempfile.TemporaryFile("w+") as output:
-        process = psutil.Popen(command, cwd=PROJECT, env=variables, stdout=output, stderr=subprocess.DEVNULL)
+    variables = {**os.environ, **QUIET, **ERROR_LAST, **environment}
+    text = partial(tempfile.TemporaryFile, "w+", errors="replace")
+    with text() as output, text() as errors:
+        process = psutil.Popen(command, cwd=PROJECT, env=variables, stdout=output, stderr=errors)
         while (code := process.poll()) is None:
             peak = max(peak, gigabytes(process))
             with contextlib.suppress(psutil.TimeoutExpired):
                 process.wait(timeout=0.5)
         seconds = time.monotonic() - started
-        output.seek(0)
-        lines = output.read().splitlines()
+        line, error = map(last_line, (output, errors))
     if code:
-        raise UserError(f"{' '.join(command)} ended with exit code {code}. Run it to see why.")
-    return (lines or [""])[-1], seconds, peak
+        raise UserError(f"{' '.join(command)} ended with exit code {code}: {error}")
+    return line, seconds, peak
+
+
+def last_line(file: TextIO) -> str:
+    """Return the last line of a file, "" if it has none."""
+    file.seek(0)
+    return (file.read().splitlines() or [""])[-1]
 
 
 def gigabytes(process: psutil.Process) -> float:
