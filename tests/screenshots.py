@@ -19,8 +19,9 @@ from tasks.training.progress import ProgressRecord, Stage
 
 def half_done(run_folder: Path, folder: Path) -> Path:
     """Write the page of a run of which the first training is done and the second half done; return its path."""
+    folder = folder / run_folder.resolve().name
     for name in ("progress", "trainings"):
-        (folder / name).mkdir()
+        (folder / name).mkdir(parents=True)
     models = read_results(run_folder).models
     page = LivePage(folder, [specified(name, epochs=model.epochs) for name, model in models.items()])
     page.upload_after = float("inf")  # nothing is shown in Prefect
@@ -48,10 +49,10 @@ def main(run_folder: Path, pictures: Path) -> None:
         for name, path, width, height, scheme in (
             ("report", report, 1280, 800, "light"),
             ("report-phone", report, 375, 700, "dark"),
-            ("live", live, 1280, 720, "light"),
+            ("live", live, 1280, 640, "light"),
         ):
             page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-            page.goto(f"{path.as_uri()}#hold" if path == live else path.as_uri())
+            page.goto(f"{path.as_uri()}#held" if path == live else path.as_uri())
             page.screenshot(path=pictures / f"{name}.png")
 
 

@@ -42,7 +42,7 @@ def test_a_killed_run_does_not_claim_to_live(tmp_path: Path, mnist: Path) -> Non
     with headless_browser() as browser:
         page = browser.new_page()
         page.clock.install()
-        page.goto(f"{path.as_uri()}#hold")
+        page.goto(f"{path.as_uri()}#held")
         old = page.get_by_text("Nothing was written here for two minutes")
         page.clock.fast_forward(30_000)
         assert old.is_hidden()

@@ -56,7 +56,7 @@ def opened(browser: Any, folder: Path, screen: str = "wide", **context: Any) -> 
     """The page of a run, opened from its file on a screen of that size."""
     page = browser.new_context(viewport=SCREENS[screen], **context).new_page()
     page.set_default_timeout(MILLISECONDS)
-    page.goto(f"{(folder / 'report.html').as_uri()}#hold")  # a page that goes on does not reload meanwhile
+    page.goto(f"{(folder / 'report.html').as_uri()}#held")  # a page that goes on does not reload meanwhile
     return page
 
 

@@ -7,8 +7,8 @@ function show() {
   document.querySelector("#ago").textContent = `, ${Math.max(0, Math.round(seconds()))} s ago`
 }
 hold.parentElement.hidden = false
-hold.checked = location.hash === "#hold"
-hold.addEventListener("change", () => history.replaceState(null, "", hold.checked ? "#hold" : "#"))
+hold.checked = location.hash === "#held"  // no element has this name: the page does not jump to it
+hold.addEventListener("change", () => history.replaceState(null, "", hold.checked ? "#held" : "#"))
 show()
 setInterval(show, 1000)
 setInterval(() => { if (!hold.checked && !isOld()) location.reload() }, 4000)

@@ -73,7 +73,7 @@ function show(place, { title, trainings }) {
     marks += `<text x="${WIDTH - RIGHT}" y="${HEIGHT - 4}" text-anchor="end">epoch</text>`
     for (const each of on) if (each.interval) {
       const [first, last] = each.interval
-      marks += `<rect class="interval" x="${x(first - 0.5)}" width="${x(last + 1) - x(first)}" y="${TOP}" height="${HEIGHT - TOP - BOTTOM}"/>`
+      marks += `<rect class="interval" opacity="${Math.max(0.08, 0.25 / on.length)}" x="${x(first - 0.5)}" width="${x(last + 1) - x(first)}" y="${TOP}" height="${HEIGHT - TOP - BOTTOM}"/>`
     }
     for (const each of on) if (each.onset) marks += `<path class="onset" d="M${x(each.onset)} ${TOP}V${HEIGHT - BOTTOM}"/>`
     for (const each of on) {
