@@ -88,7 +88,7 @@ class ProgressRecord(Record):
     stage: Stage = Stage.WAITING
     reason: str = ""  # for what it waits, or why it failed
     epochs_done: float = 0.0  # the epoch that goes on counts by the share of its images
-    epoch_seconds: float | None = None  # of the last epoch
+    epoch_seconds: float | None = None  # of the last epoch, unless TensorFlow compiled in it
     train_nll: Losses = Field(default_factory=list)  # nats per image, dropout off
     val_nll: Losses = Field(default_factory=list)
 
@@ -108,6 +108,7 @@ class ProgressReport:
         self.artifact: UUID | None = None
         self.updated: float | None = None
         self.waiting = ""  # for what, at present
+        self.compiled_in = 1  # the epoch of which a part goes into compiling
         self.bar = bars.add_task(self.name, total=epochs, figures="", start=False) if bars else None
 
     def __enter__(self) -> "ProgressReport":
@@ -141,6 +142,7 @@ class ProgressReport:
     def begins(self, message: dict[str, Any]) -> None:
         """Take note of what was there before: the process is ready to train."""
         done = message["epochs_done"]
+        self.compiled_in = done + 1
         self.say(f"process ready, {done} of {message['epochs']} epochs done before")
         self._record(epochs_done=done, train_nll=message["train_nll"], val_nll=message["val_nll"])
 
@@ -165,14 +167,15 @@ class ProgressReport:
             **{name: _short(message[name]) for name in ("loss", "accuracy", "val_nll", "val_accuracy")}
         )
         number, seconds = message["epoch"], message["seconds"]
-        times = f"{seconds:.1f} s, about {(self.epochs - number) * seconds:.0f} s left"
-        line = f"epoch {number}/{self.epochs} {figures}, {times}"
+        compiled = number == self.compiled_in
+        left = "with compiling" if compiled else f"about {(self.epochs - number) * seconds:.0f} s left"
+        line = f"epoch {number}/{self.epochs} {figures}, {seconds:.1f} s, {left}"
         self.logger.info("%s: %s", self.name, line, extra={"epoch_line": True})
         if bars and self.bar is not None:
             bars.update(self.bar, completed=number, figures=figures)
         self._update_artifact_at_times(number)
         curves = {curve: [*getattr(self.record, curve), message[curve]] for curve in ("train_nll", "val_nll")}
-        self._record(at_once=False, epochs_done=number, epoch_seconds=seconds, **curves)
+        self._record(at_once=False, epochs_done=number, epoch_seconds=None if compiled else seconds, **curves)
 
     def _record(self, at_once: bool = True, **changes: Any) -> None:
         """Note what has changed, and write it down: if not at once, some seconds after the last time."""
