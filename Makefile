@@ -13,8 +13,8 @@ INSTALLED := .venv/installed
 help:
 	@echo "make install      create .venv; all others do it too when they need it"
 	@echo "make run          train the three networks on MNIST and write the report (artifacts/latest)"
-	@echo "make test         3 minutes: what a change is likely to break, a real run, a Prefect worker, a browser page"
-	@echo "make test-all     10 minutes: everything"
+	@echo "make test         5 minutes: what a change is likely to break, a real run, a Prefect worker, a browser page"
+	@echo "make test-all     20 minutes: everything"
 	@echo "make check        ruff, mypy and the direction of imports"
 	@echo "make test-faults  the long fault tests: kills and damages at random points"
 	@echo "make bench        speed beside Keras, PyTorch and JAX (two to three hours)"
