@@ -27,7 +27,7 @@ from tasks.uploads import UPLOAD_ERRORS
 
 Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
 # Each update of the progress artifact is a request to the server; a training that is over sooner has none.
-SECONDS_BETWEEN_UPDATES = 10.0  # each costs the flow and the server some tenths of a second
+SECONDS_BETWEEN_UPDATES = 10.0  # each costs the flow about a tenth of a second
 SECONDS_BETWEEN_RECORDS = 2.0
 bars: Progress | None = None  # the live display of this process, if there is one
 
