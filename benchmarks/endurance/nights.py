@@ -7,7 +7,8 @@ of these is killed (SIGKILL) at a random moment: the training process, the run, 
 server; or the disk fills up; or nothing happens. Then what was killed starts again, and the disk gets space. The
 disk is a tmpfs, so this needs root. Each night's end is held against what may follow from its event; at the end
 nothing may be left, and all trainings are to have the bits of a run that nobody disturbed. Prints each night and
-writes nights.json; ends after so many minutes, however many nights that were.
+adds its figures to nights.json, under the seed; ends after so many minutes, however many nights that were. Several
+seeds may go on at once: each has a server, a worker and a disk of its own, and all share the machine's slots.
 """
 
 import contextlib
@@ -32,7 +33,7 @@ from benchmarks import common
 from benchmarks.endurance.stage import digits, out_of_order, put_strangers
 from flows.cli.automations import mark_lost_runs, put
 from tasks.errors import UserError
-from tasks.files import write_json
+from tasks.files import lock, read_json, write_json
 from tasks.results.file import read_results
 from tasks.store.ownership import mark
 from tests.pipeline_runs import bits_of_training, finished, temporary_files
@@ -240,8 +241,10 @@ def main(*, nights: int = 200, minutes: float = 600, seed: int = 0) -> int:
     counts = {"nights": len(seen), "ends": ends, "runs with results": completed, "damaged files": damaged}
     counts |= {"wrong": [each for each in seen if each["wrong"]], "wrong at the end": at_the_end}
     print(json.dumps(counts, indent=1))
-    hours = round((time.monotonic() - begun) / 3600, 2)
-    write_json(RESULTS, {**counts, "seed": seed, "hours": hours, **common.circumstances()})
+    counts |= {"hours": round((time.monotonic() - begun) / 3600, 2), **common.circumstances()}
+    with lock(RESULTS.parent):
+        kept = read_json(RESULTS) if RESULTS.exists() else {}
+        write_json(RESULTS, {**kept, f"seed {seed}": counts})
     return 1 if counts["wrong"] or at_the_end else 0
 
 

@@ -4,6 +4,7 @@
     python -m benchmarks.speed whole     the whole programme, cold and warm, against the tutorial's script
     python -m benchmarks.speed growth    seconds per epoch by number of training images
     python -m benchmarks.speed live      a run with and without its page as it goes on
+    python -m benchmarks.speed environment   seconds per epoch by settings of oneDNN and of malloc
 
 Each writes benchmarks/speed/NAME.json and prints a table; `epochs` also draws docs/images/speed.png. To measure
 some only, which are not kept: `epochs --models cnn --peers "JAX float32" "ours float32"`. PyTorch and JAX are
@@ -27,12 +28,14 @@ from statistics import median
 from typing import Any, Literal
 
 from benchmarks import common
+from benchmarks.speed.environment import environment_table, measure_environment
 from benchmarks.speed.epochs import (
     EPOCHS,
     PEERS,
     REFERENCE,
     command_of,
     draw,
+    environment_of,
     epochs_table,
     measure_epochs,
     ratios,
@@ -48,6 +51,29 @@ WITHOUT_PAGE = """
 import runpy, sys
 from tasks.report.live import LivePage
 LivePage.write = LivePage.upload = lambda *given, **named: None
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+# The same, but what the page takes of its thread's processor time is added up and written at the end.
+CLOCKED_PAGE = """
+import atexit, os, runpy, sys, time
+from tasks.report.live import LivePage
+spent, inside = [], []
+def clocked(method):
+    def call(*given, **named):
+        began, outer = time.thread_time(), not inside
+        inside.append(1)
+        try:
+            return method(*given, **named)
+        finally:
+            inside.pop()
+            if outer:
+                spent.append(time.thread_time() - began)
+    return call
+LivePage.update, LivePage.write, LivePage.upload = map(
+    clocked, (LivePage.update, LivePage.write, LivePage.upload)
+)
+atexit.register(lambda: open(os.environ["PAGE_SECONDS"], "w").write(str(sum(spent))))
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
@@ -103,7 +129,8 @@ def measure_growth(rounds: int) -> dict[str, Any]:
         model: {name: {size: [] for size in SIZES} for name in GROWING} for model in EPOCHS
     }
     for _, size, name in product(range(rounds), SIZES, GROWING):
-        line, *_ = run([*command_of(name), "--epochs", "3", "--train-samples", size])
+        flags = ["--epochs", "3", "--train-samples", size]
+        line, *_ = run([*command_of(name), *flags], **environment_of(name))
         for model, result in json.loads(line).items():
             found[model][name][size].append(median(result["epoch_seconds"][1:]))
     return {"seconds_per_epoch_by_train_samples": found}
@@ -120,21 +147,27 @@ def growth_table(measured: dict[str, Any]) -> str:
 
 
 def measure_live(rounds: int) -> dict[str, Any]:
-    """Time a run of about a minute with and without its live page, in turn."""
+    """Time a run of some two minutes with and without its live page, in turn; and the page itself, within it."""
     found: dict[str, list[dict[str, float]]] = {"without": [], "with": []}
     script, flags = PIPELINE[1:], ("--train-samples", "12000", "--epochs", "10")
     for _, name in product(range(rounds), found):
         with tempfile.TemporaryDirectory(prefix="mnist-pipeline-benchmark-") as kept:
-            artifacts, prefect = Path(kept, "artifacts"), Path(kept, "prefect")
+            artifacts, prefect, page = (Path(kept, part) for part in ("artifacts", "prefect", "page"))
             (artifacts / "data").mkdir(parents=True)
             (artifacts / "data" / "mnist.npz").symlink_to(common.mnist())
-            python = [sys.executable, *(["-c", WITHOUT_PAGE] if name == "without" else [])]
+            program = [sys.executable, "-c", WITHOUT_PAGE if name == "without" else CLOCKED_PAGE, *script]
             before = processor_seconds()
             _, seconds, _ = run(
-                [*python, *script, *flags, "--artifacts-dir", str(artifacts)], PREFECT_HOME=str(prefect)
+                [*program, *flags, "--artifacts-dir", str(artifacts)],
+                PREFECT_HOME=str(prefect),
+                PREFECT_API_URL="",
+                PAGE_SECONDS=str(page),
             )
-            found[name].append({"seconds": seconds, "processor_seconds": processor_seconds() - before})
-            print(name, found[name][-1], flush=True)
+            figures = {"seconds": seconds, "processor_seconds": processor_seconds() - before}
+            if name == "with":
+                figures["processor_seconds_of_the_page"] = float(page.read_text())
+            found[name].append(figures)
+            print(name, figures, flush=True)
     return {"flags": flags, "live_page": found}
 
 
@@ -151,11 +184,14 @@ def live_table(measured: dict[str, Any]) -> str:
     for key in ("seconds", "processor_seconds"):
         one, other = ([each[key] for each in found] for found in (without, page))
         rows.append([key.replace("_", " "), spread(one), spread(other), ratios(other, one)])
-    return table(["", "without", "with", "with / without"], rows)
+    own = [each["processor_seconds_of_the_page"] for each in page]
+    shares = [part / each["processor_seconds"] for part, each in zip(own, page, strict=True)]
+    closing = f"The page itself: {spread(own)} processor seconds, {max(shares):.1%} of the run at most."
+    return f"{table(['', 'without', 'with', 'with / without'], rows)}\n\n{closing}"
 
 
 def main(
-    what: Literal["epochs", "whole", "growth", "live"],
+    what: Literal["epochs", "whole", "growth", "live", "environment"],
     /,
     *,
     rounds: int = 3,
@@ -169,6 +205,7 @@ def main(
         "whole": (measure_whole, whole_table),
         "growth": (measure_growth, growth_table),
         "live": (measure_live, live_table),
+        "environment": (partial(measure_environment, models=models), environment_table),
     }[what]
     measured = {**measure(rounds), "rounds": rounds, **common.circumstances()}
     if (models, peers) == (tuple(EPOCHS), tuple(PEERS)):

@@ -13,10 +13,12 @@ from benchmarks.speed.watched import run
 from tasks import pictures
 from tasks.errors import UserError
 from tasks.markdown import table
+from tasks.training.process import tensorflow_environment
 
 EPOCHS = {"dense": 6, "cnn": 2, "regularized_cnn": 2}  # the first, which compiles, is not counted
 # less than all, so that three rounds take half an hour
 IMAGES = {"dense": common.FITTED, "cnn": 24_000, "regularized_cnn": 24_000}
+LIMIT = 300  # seconds; a program that takes longer for these epochs is not run with that network again
 PEERS_PYTHON = os.environ.get("PEERS_PYTHON", "")
 REFERENCE = "Keras as in the tutorial"
 PEERS = {
@@ -50,6 +52,11 @@ def command_of(peer: str) -> list[str]:
     return [python, "-m", f"benchmarks.speed.{module}", *flags]
 
 
+def environment_of(peer: str) -> dict[str, str]:
+    """Return the environment of one of PEERS, where it has one: ours is that of the pipeline's trainings."""
+    return tensorflow_environment() if peer.startswith("ours") else {}
+
+
 def measure_epochs(rounds: int, models: tuple[str, ...], peers: tuple[str, ...]) -> dict[str, Any]:
     """Run each peer with each network in each round; a peer that fails is not run with that network again."""
     peers = tuple(name for name in peers if PEERS[name][0])
@@ -68,7 +75,7 @@ def measure_epochs(rounds: int, models: tuple[str, ...], peers: tuple[str, ...])
                 continue
             flags = ["--models", model, "--epochs", str(EPOCHS[model]), "--train-samples", str(IMAGES[model])]
             try:
-                line, _, used = run([*command_of(name), *flags])
+                line, _, used = run([*command_of(name), *flags], LIMIT, **environment_of(name))
             except (UserError, OSError) as error:
                 failed[model][name] = str(error)
                 del seconds[model][name]

@@ -1,6 +1,7 @@
 """A command run to its end, timed, with the memory of all its processes."""
 
 import contextlib
+import math
 import os
 import tempfile
 import time
@@ -17,8 +18,11 @@ QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "DO_NOT_TRAC
 ERROR_LAST = {"JAX_TRACEBACK_FILTERING": "off"}
 
 
-def run(command: list[str], **environment: str) -> tuple[str, float, float]:
-    """Run a command; return its last line, its seconds, and the peak memory of all its processes in GB."""
+def run(command: list[str], limit: float = math.inf, **environment: str) -> tuple[str, float, float]:
+    """Run a command; return its last line, its seconds, and the peak memory of all its processes in GB.
+
+    Raises UserError if it fails, or goes on after `limit` seconds, when it is killed.
+    """
     started, peak = time.monotonic(), 0.0
     variables = {**os.environ, **QUIET, **ERROR_LAST, **environment}
     text = partial(tempfile.TemporaryFile, "w+", errors="replace")
@@ -26,6 +30,10 @@ def run(command: list[str], **environment: str) -> tuple[str, float, float]:
         process = psutil.Popen(command, cwd=PROJECT, env=variables, stdout=output, stderr=errors)
         while (code := process.poll()) is None:
             peak = max(peak, gigabytes(process))
+            if time.monotonic() - started > limit:
+                process.kill()
+                process.wait()
+                raise UserError(f"{' '.join(command)} had not ended after {limit:.0f} s")
             with contextlib.suppress(psutil.TimeoutExpired):
                 process.wait(timeout=0.5)
         seconds = time.monotonic() - started

@@ -16,6 +16,7 @@ from tasks.errors import PlainError
 from tasks.store.layout import PROJECT
 
 FIT = "tasks.training.fit"  # what a training process runs
+HUGE_PAGES = "glibc.malloc.hugetlb=1"
 SECONDS_TO_END = 5  # after that SIGKILL follows SIGTERM
 STOPPED = "stopped with the run; finished epochs are kept, the next run goes on from there"
 
@@ -84,6 +85,8 @@ def tensorflow_environment() -> dict[str, str]:
         "KERAS_BACKEND": "tensorflow",
         "CUDA_VISIBLE_DEVICES": "-1",
         "HDF5_USE_FILE_LOCKING": "FALSE",  # it would wait for the lock of `atomic_write`
+        # glibc's malloc takes huge pages: fewer page faults, quicker epochs (docs/log.md). Later words win.
+        "GLIBC_TUNABLES": f"{HUGE_PAGES}:{os.environ.get('GLIBC_TUNABLES', '')}".rstrip(":"),
     }
 
 
