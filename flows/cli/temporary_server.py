@@ -63,10 +63,7 @@ def home() -> Path:
 
 
 def is_surely_needed(arguments: Sequence[str]) -> bool:
-    """Return whether a script with these arguments will need a temporary server, as far as can be told at once.
-
-    Not where its first start would make the database, for which a mistake in the flags would have to wait.
-    """
+    """Return whether a script with these arguments will need a temporary server, as far as can be told at once."""
     settings = [home() / "profiles.toml", *map(Path, (".env", "prefect.toml", "pyproject.toml"))]
     try:
         configured = [path for path in settings if path.exists() and NAMES_A_SERVER.search(path.read_text())]
@@ -74,7 +71,6 @@ def is_surely_needed(arguments: Sequence[str]) -> bool:
             configured
             or {"PREFECT_API_URL", "PREFECT_PROFILES_PATH"} & os.environ.keys()
             or {"-h", "--help"} & set(arguments)
-            or not (home() / "prefect.db").exists()
         )
     except (OSError, ValueError):  # Prefect will say what is wrong with the file
         return False
