@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -44,8 +45,12 @@ def mnist() -> Path:
 
 def circumstances() -> dict[str, Any]:
     """Return on what and when something was measured, as JSON."""
+    cpuinfo = Path("/proc/cpuinfo")
+    text = cpuinfo.read_text() if cpuinfo.exists() else ""
+    names = re.findall(r"model name\s*: (.*)", text) or [platform.processor() or platform.machine()]
     machine = {
-        "processor": platform.processor() or platform.machine(),
+        "processor": names[0],
+        "bfloat16": sorted(set(re.findall(r"\w+_bf16", text))),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "load_at_end": os.getloadavg()[1],

@@ -1,10 +1,10 @@
 """How fast the pipeline is, beside Keras, PyTorch and JAX, in turn on one machine.
 
-    python -m benchmarks.speed epochs    seconds per epoch of each network
-    python -m benchmarks.speed whole     the whole programme, cold and warm, against the tutorial's script
-    python -m benchmarks.speed growth    seconds per epoch by number of training images
-    python -m benchmarks.speed live      a run with and without its page as it goes on
-    python -m benchmarks.speed environment   seconds per epoch by settings of oneDNN and of malloc
+    python -m benchmarks.speed epochs       seconds per epoch of each network
+    python -m benchmarks.speed whole        the whole programme, cold and warm, against the tutorial's script
+    python -m benchmarks.speed growth       seconds per epoch by number of training images
+    python -m benchmarks.speed live         a run with and without its page as it goes on
+    python -m benchmarks.speed environment  seconds per epoch by settings of malloc and oneDNN
 
 Each writes benchmarks/speed/NAME.json and prints a table; `epochs` also draws docs/images/speed.png. To measure
 some only, which are not kept: `epochs --models cnn --peers "JAX float32" "ours float32"`. PyTorch and JAX are
@@ -54,7 +54,7 @@ LivePage.write = LivePage.upload = lambda *given, **named: None
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
-# The same, but what the page takes of its thread's processor time is added up and written at the end.
+# Runs the script with its page; writes at the end what the page took of its thread's processor time.
 CLOCKED_PAGE = """
 import atexit, os, runpy, sys, time
 from tasks.report.live import LivePage
@@ -147,7 +147,7 @@ def growth_table(measured: dict[str, Any]) -> str:
 
 
 def measure_live(rounds: int) -> dict[str, Any]:
-    """Time a run of some two minutes with and without its live page, in turn; and the page itself, within it."""
+    """Time a run with and without its live page, in turn, and the page's own processor time."""
     found: dict[str, list[dict[str, float]]] = {"without": [], "with": []}
     script, flags = PIPELINE[1:], ("--train-samples", "12000", "--epochs", "10")
     for _, name in product(range(rounds), found):

@@ -1,4 +1,4 @@
-"""Seconds per epoch of our networks by what the environment tells oneDNN and malloc."""
+"""Seconds per epoch of our networks by settings of malloc and oneDNN."""
 
 import json
 import resource
@@ -12,10 +12,10 @@ from benchmarks.speed.watched import run
 from tasks.markdown import table
 from tasks.training.process import HUGE_PAGES
 
-USUAL = "as it is"
+NOTHING = "nothing set"
 KEEP = "glibc.malloc.arena_max=1:glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=4294967296"
 SETTINGS: dict[str, dict[str, str]] = {
-    USUAL: {},
+    NOTHING: {"GLIBC_TUNABLES": ""},
     "malloc keeps what is freed": {"GLIBC_TUNABLES": KEEP},
     "malloc asks for huge pages": {"GLIBC_TUNABLES": HUGE_PAGES},
     "both": {"GLIBC_TUNABLES": f"{KEEP}:{HUGE_PAGES}"},
@@ -27,7 +27,7 @@ FIGURES = ("seconds", "page_faults", "system_seconds", "peak_memory_gigabytes")
 
 
 def measure_environment(rounds: int, models: tuple[str, ...]) -> dict[str, Any]:
-    """Train each network in each environment in each round; of the epochs the first is not counted."""
+    """Train each network in each environment in each round, not counting the first epoch."""
     found: dict[str, dict[str, dict[str, list[float]]]] = {
         model: {name: {figure: [] for figure in FIGURES} for name in SETTINGS} for model in models
     }
@@ -54,7 +54,7 @@ def environment_table(measured: dict[str, Any]) -> str:
     rows = []
     for model, by_name in measured["by_environment"].items():
         for name, figures in by_name.items():
-            factor = ratios(by_name[USUAL]["seconds"], figures["seconds"])
+            factor = ratios(by_name[NOTHING]["seconds"], figures["seconds"])
             _, faults, system, memory = (median(figures[figure]) for figure in FIGURES)
             others = [f"{faults / 1e6:.2f}", f"{system:.1f}", f"{memory:.2f}"]
             rows.append([model, name, spread(figures["seconds"]), factor, *others])

@@ -18,7 +18,7 @@ from tasks.training.process import tensorflow_environment
 EPOCHS = {"dense": 6, "cnn": 2, "regularized_cnn": 2}  # the first, which compiles, is not counted
 # less than all, so that three rounds take half an hour
 IMAGES = {"dense": common.FITTED, "cnn": 24_000, "regularized_cnn": 24_000}
-LIMIT = 300  # seconds; a program that takes longer for these epochs is not run with that network again
+LIMIT = 300  # seconds; a program that takes longer counts as failed
 PEERS_PYTHON = os.environ.get("PEERS_PYTHON", "")
 REFERENCE = "Keras as in the tutorial"
 PEERS = {
@@ -53,7 +53,7 @@ def command_of(peer: str) -> list[str]:
 
 
 def environment_of(peer: str) -> dict[str, str]:
-    """Return the environment of one of PEERS, where it has one: ours is that of the pipeline's trainings."""
+    """Return the variables set for one of PEERS: for ours those of the pipeline's trainings, else none."""
     return tensorflow_environment() if peer.startswith("ours") else {}
 
 

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from benchmarks.speed.peer import run_peer
 from benchmarks.training import new_network, splits
@@ -27,6 +28,7 @@ def train(name: str, epochs: int, train_samples: int, precision: str) -> dict[st
     return {
         "epoch_seconds": np.diff(moments).tolist(),
         "validation_accuracy": progress.history["val_accuracy"][-1],
+        "version": tf.__version__,
     }
 
 

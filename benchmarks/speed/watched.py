@@ -21,7 +21,7 @@ ERROR_LAST = {"JAX_TRACEBACK_FILTERING": "off"}
 def run(command: list[str], limit: float = math.inf, **environment: str) -> tuple[str, float, float]:
     """Run a command; return its last line, its seconds, and the peak memory of all its processes in GB.
 
-    Raises UserError if it fails, or goes on after `limit` seconds, when it is killed.
+    Raises UserError if it fails, or has not ended after `limit` seconds; then it is killed with its descendants.
     """
     started, peak = time.monotonic(), 0.0
     variables = {**os.environ, **QUIET, **ERROR_LAST, **environment}
@@ -31,7 +31,9 @@ def run(command: list[str], limit: float = math.inf, **environment: str) -> tupl
         while (code := process.poll()) is None:
             peak = max(peak, gigabytes(process))
             if time.monotonic() - started > limit:
-                process.kill()
+                for one in [*process.children(recursive=True), process]:
+                    with contextlib.suppress(psutil.Error):
+                        one.kill()
                 process.wait()
                 raise UserError(f"{' '.join(command)} had not ended after {limit:.0f} s")
             with contextlib.suppress(psutil.TimeoutExpired):

@@ -52,6 +52,15 @@ def test_seeds_speak_of_the_networks() -> None:
     assert (pair.verdict, pair.better) == (Verdict.FIRST_BETTER, "cnn")
 
 
+def test_no_limit_of_a_difference_is_beyond_one() -> None:
+    """Two seeds that differ by 20 and by 100 points say little; the interval ends where accuracies do."""
+    good, mixed = seeds(10, 0, 0), seeds(10, 2, 10)
+    (pair,) = compare_models({"good": good, "mixed": mixed})
+    assert (pair.difference, pair.interval[1]) == (pytest.approx(0.6), 1.0)
+    (pair,) = compare_models({"mixed": mixed, "good": good})
+    assert (pair.difference, pair.interval[0]) == (pytest.approx(-0.6), -1.0)
+
+
 def test_losses_are_compared_too() -> None:
     """The difference of the mean losses, with its interval; none where a loss is not finite."""
     right = {"a": seeds(1_000, 5), "b": seeds(1_000, 5)}

@@ -42,11 +42,15 @@ def noisy(curve: list[float], deviation: float) -> list[float]:
 
 
 def test_the_onset_is_the_epoch_after_the_best_one() -> None:
-    """A loss that falls up to epoch 12 of 30 and rises from there on overfits from epoch 13."""
+    """A loss that falls up to epoch 12 of 30 and rises from there on overfits from epoch 13, and from no other."""
     onset = find_onset(valley(30, best=12))
-    assert (onset.status, onset.epoch) == ("overfits", 13)
-    assert onset.interval is not None
-    assert onset.interval[0] <= 13 <= onset.interval[1]
+    assert (onset.status, onset.epoch, onset.interval) == ("overfits", 13, (13, 13))
+
+
+def test_a_rise_of_three_epochs_is_not_judged() -> None:
+    """Four epochs after the lowest point are enough for a clear rise, three may be a spike."""
+    assert find_onset(valley(30, best=26, rise=0.2)).status == "overfits"
+    assert find_onset(valley(30, best=27, rise=0.2)).status == "undecided"
 
 
 def test_severity_is_the_end_over_the_lowest_point() -> None:

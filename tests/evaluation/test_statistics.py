@@ -100,12 +100,12 @@ def test_seeds_that_agree_to_the_image_are_no_certainty() -> None:
 
 
 def test_a_retraining_counts_images_and_each_change_of_an_answer() -> None:
-    """Five of eight answers right, then four: three changed, and one image is better in the mean of both seeds."""
-    first = np.array([[1, 1, 1, 0], [1, 1, 0, 0]], dtype=bool)
-    second = np.array([[1, 0, 0, 0], [1, 1, 1, 0]], dtype=bool)
+    """Six of eight answers right, then three: three changed, one image is worse with both seeds, one with one."""
+    first = np.array([[1, 1, 1, 0], [1, 1, 1, 0]], dtype=bool)
+    second = np.array([[1, 0, 0, 0], [1, 0, 1, 0]], dtype=bool)
     found = retraining(first, second)
-    assert found.value == 1 / 8
-    assert found.images == pytest.approx((1 + 1 - 1 / 4) / 64)
+    assert found.value == 3 / 8
+    assert found.images == pytest.approx((4 + 1 + 1 - 9 / 4) / 64)
     assert found.trainings == pytest.approx((RETRAINING - 1) * (3 + 1) / 64)
 
 
