@@ -28,7 +28,16 @@ def test_atomic_write(tmp_path: Path) -> None:
         assert temporary.name.endswith(".weights.h5")
         assert not target.exists()
     assert target.read_text() == "whole"
+    assert target.stat().st_mode & 0o777 == 0o644  # workers of other users read it too
     assert [path.name for path in target.parent.iterdir()] == [target.name]
+
+
+@pytest.mark.parametrize("known", [None, "another"])
+def test_a_failed_write_says_which_file_it_was(known: str | None, tmp_path: Path) -> None:
+    """An error of the disk names the file that was to be written, unless it names one already."""
+    with pytest.raises(OSError, match="No space left") as caught, files.atomic_write(tmp_path / "wanted.txt"):
+        raise OSError(errno.ENOSPC, "No space left on device", known)
+    assert caught.value.filename == (known or str(tmp_path / "wanted.txt"))
 
 
 @pytest.fixture
