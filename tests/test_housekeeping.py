@@ -15,6 +15,7 @@ import pytest
 
 from tasks import files, housekeeping
 from tasks.errors import UserError
+from tasks.store.kept import Kept
 from tasks.store.layout import PROJECT, Artifacts, held_until_the_end, point_latest_at, start_run
 from tasks.store.ownership import MARKER
 from tasks.store.sealed import write_record
@@ -73,6 +74,14 @@ def test_list(artifacts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert marked == ["regularized_cnn", "prepared-222222222222.npz", "20260102T000000Z-killed"]
     assert lines[-1].startswith("--prune removes 3 of 6 (marked -), ")
     assert names(artifacts) == EVERYTHING
+
+
+@pytest.mark.parametrize(("hours", "age"), [(47, "47 h"), (48, "2 days"), (240, "10 days")])
+def test_ages(hours: int, age: str, artifacts: Path) -> None:
+    """What is less than two days old has its age in hours."""
+    path = artifacts / "data" / "mnist.npz"
+    os.utime(path, (time.time() - 3600 * hours,) * 2)
+    assert f" {age} " in housekeeping.line(Kept(path, "data", []), {})
 
 
 def test_the_run_of_latest_stays(artifacts: Path) -> None:
