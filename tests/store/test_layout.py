@@ -76,6 +76,16 @@ def test_folder_of_others(tmp_path: Path) -> None:
         assert (folder / MARKER).is_file()
 
 
+@pytest.mark.parametrize(("names", "said"), [("abc", "(a, b, c)."), ("abcd", "(a, b, c, ...).")])
+def test_three_of_other_things_are_named(names: str, said: str, tmp_path: Path) -> None:
+    """A refusal names three of the other things in a folder, and says if there are more."""
+    for name in names:
+        (tmp_path / name).touch()
+    with pytest.raises(UserError) as caught:
+        layout.claimed(str(tmp_path))
+    assert said in str(caught.value)
+
+
 def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
     """A folder that cannot be made is one line with the flag for another one."""
     (tmp_path / "runs").write_text("a file where a folder should be")
