@@ -1,5 +1,6 @@
 """The summary of a run, in words."""
 
+import pytest
 from hand_made import (
     FAILED,
     against_previous,
@@ -78,11 +79,14 @@ def test_two_failures_keep_their_reasons() -> None:
     )
 
 
-def test_many_failed_gates_are_counted() -> None:
+@pytest.mark.parametrize(("failed", "more"), [(3, ""), (4, "; and 1 more")])
+def test_many_failed_gates_are_counted(failed: int, more: str) -> None:
     """Three of them are named."""
     missed = gate(outcome=GateOutcome.NOT_HELD, reason=GateReason.NO_RESULT)
     words = "; ".join(["cnn has no result to hold against the 97.00 % required"] * 3)
-    assert summary(run({"cnn": FAILED}, gates=[missed] * 5)) == [f"5 gates failed: {words}; and 2 more."]
+    assert summary(run({"cnn": FAILED}, gates=[missed] * failed)) == [
+        f"{failed} gates failed: {words}{more}."
+    ]
 
 
 def test_a_change_since_the_previous_run_is_summarised() -> None:
