@@ -69,7 +69,8 @@ def is_surely_needed(arguments: Sequence[str]) -> bool:
         configured = [path for path in settings if path.exists() and NAMES_A_SERVER.search(path.read_text())]
         return not (
             configured
-            or {"PREFECT_API_URL", "PREFECT_PROFILES_PATH"} & os.environ.keys()
+            or os.environ.get("PREFECT_API_URL")
+            or os.environ.get("PREFECT_PROFILES_PATH")
             or {"-h", "--help"} & set(arguments)
         )
     except (OSError, ValueError):  # Prefect will say what is wrong with the file

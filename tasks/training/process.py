@@ -85,7 +85,7 @@ def tensorflow_environment() -> dict[str, str]:
         "KERAS_BACKEND": "tensorflow",
         "CUDA_VISIBLE_DEVICES": "-1",
         "HDF5_USE_FILE_LOCKING": "FALSE",  # it would wait for the lock of `atomic_write`
-        # glibc's malloc takes huge pages: fewer page faults, quicker epochs (docs/log.md). Later words win.
+        # glibc's malloc asks for huge pages: quicker epochs (docs/log.md). A person's own setting, the last, wins.
         "GLIBC_TUNABLES": f"{HUGE_PAGES}:{os.environ.get('GLIBC_TUNABLES', '')}".rstrip(":"),
     }
 

@@ -119,6 +119,17 @@ def test_the_server_starts_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert needed(tmp_path, monkeypatch, "--epochs", "2")
 
 
+@pytest.mark.parametrize(("url", "early"), [("", True), ("http://there:4200/api", False)])
+def test_an_empty_address_is_none(
+    url: str, early: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for Prefect, PREFECT_API_URL names a server only if there is something in it."""
+    monkeypatch.setenv("PREFECT_API_URL", url)
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert temporary_server.is_surely_needed([]) is early
+
+
 def test_help_starts_no_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the flags are only shown, no server is started."""
     assert not needed(tmp_path, monkeypatch, "--help")
