@@ -1,6 +1,6 @@
 """Numbers in the cells of tables."""
 
-from hand_made import after_best, measures, on_test
+from hand_made import after_best, measures, network, on_test, training
 
 from tasks.report import cells
 from tasks.report.cells import duration, gap, layers, stopping_rules
@@ -18,6 +18,24 @@ def test_the_gap_has_the_interval_of_test() -> None:
     """The train images are no sample, so the interval is that of the test accuracy, turned round."""
     train = measures(0.99, accuracy_ci95=None)
     assert gap(train, on_test(0.90, accuracy_ci95=(0.888, 0.94))) == "9.00 (5.00 to 10.20)"
+
+
+def test_a_network_on_its_splits() -> None:
+    """Of several seeds: on test the mean with its interval, on the others the mean with the seeds' range."""
+    model = network(
+        training(0, train=measures(0.99, nll=0.02), test=on_test(0.97, nll=0.08)),
+        training(1, train=measures(0.97, nll=0.06), test=on_test(0.98, nll=0.10)),
+    )
+    assert model.aggregate is not None
+    assert cells.accuracy_on("train", model) == "98.00 % (97.00 to 99.00)"
+    assert cells.accuracy_on("test", model) == "97.50 % (97.30 to 97.70)"
+    assert cells.loss_on("train", model) == "0.0400 (0.0200 to 0.0600)"
+    spread = model.aggregate.test_nll
+    assert cells.deviation(spread, "{:.4f}") == " ± 0.0141"
+    limits = (0.07, 0.11)
+    judged = model.aggregate.model_copy(update={"test_nll": spread.model_copy(update={"interval": limits})})
+    assert cells.loss_on("test", network(*model.finished, aggregate=judged)) == "0.0900 (0.0700 to 0.1100)"
+    assert cells.loss_on("train", network(*model.finished, aggregate=judged)) == "0.0400 (0.0200 to 0.0600)"
 
 
 def test_accuracy_after_the_best_epoch() -> None:
