@@ -59,7 +59,12 @@ MAY_FOLLOW = {
     },
     "worker and run killed": {"COMPLETED": "", "CRASHED": "Nothing was heard of this run"},
     # As the worker submitted the run, or as its process began.
-    "server killed": {"COMPLETED": "", "CRASHED": "Failed to submit flow run|exited with non-zero status code 1"},
+    "server killed": {
+        "COMPLETED": "",
+        # As the worker submitted the run, or as its process began; between the two its slot may be gone.
+        "CRASHED": "Failed to submit flow run|exited with non-zero status code 1",
+        "CANCELLED": "slot lost during provisioning",
+    },
     "disk full": {"COMPLETED": "", "FAILED": "No space left on device"},
 }
 Night = dict[str, Any]
