@@ -1,5 +1,6 @@
 """results.json on disk: written sealed, read and checked, described by a schema."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from synthetic import make_run
 
 from tasks.errors import UserError
 from tasks.files import digest_of, read_json, write_json
-from tasks.results.file import RESULTS, json_schema, read_results, write_results
+from tasks.results.file import RESULTS, json_schema, read_own_results, read_results, write_results
 from tasks.store.layout import PROJECT
 
 SCHEMA = PROJECT / "docs" / "results.schema.json"
@@ -26,6 +27,15 @@ def test_read_back(run: Path, tmp_path: Path) -> None:
     write_results(tmp_path / "again", results)
     assert read_results(tmp_path / "again") == results
     assert (tmp_path / "again" / RESULTS).read_bytes() == (run / RESULTS).read_bytes()
+
+
+def test_results_of_another_run(run: Path) -> None:
+    """A run's folder that holds the results of another one is named; its own are read."""
+    assert read_own_results(run) == read_results(run)
+    shutil.copytree(run, other := run.parent / "copied-by-hand")
+    with pytest.raises(UserError) as caught:
+        read_own_results(other)
+    assert str(caught.value) == f"{other / RESULTS} holds the results of another run, {run.name}."
 
 
 def test_the_committed_schema_is_that_of_the_types() -> None:
