@@ -10,8 +10,13 @@ from tasks.results.training import EarlyStopping
 
 def test_durations_in_words() -> None:
     """Durations are rounded for a reader."""
-    durations = [duration(seconds) for seconds in (0.84, 95, 812.4, 7500)]
-    assert durations == ["0.8 s", "95 s", "13 min 32 s", "2 h 5 min"]
+    durations = [duration(seconds) for seconds in (0.84, 95, 120, 812.4, 7500)]
+    assert durations == ["0.8 s", "95 s", "2 min 0 s", "13 min 32 s", "2 h 5 min"]
+
+
+def test_epochs_that_are_missing_show() -> None:
+    """The planned epochs stand there only if the training had fewer."""
+    assert (cells.epochs(20, 20), cells.epochs(12, 20)) == ("20", "12 of 20")
 
 
 def test_the_gap_has_the_interval_of_test() -> None:
