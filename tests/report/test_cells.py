@@ -43,6 +43,11 @@ def test_a_network_on_its_splits() -> None:
     assert cells.loss_on("train", network(*model.finished, aggregate=judged)) == "0.0400 (0.0200 to 0.0600)"
 
 
+def test_settings_that_are_not_set() -> None:
+    """A setting that was left to its default is listed too."""
+    assert cells.listed({"batch_size": 128, "epochs": None}) == "batch_size: 128; epochs: not set"
+
+
 def test_accuracy_after_the_best_epoch() -> None:
     """A change within chance is not called one; where no epoch follows the best there is nothing to say."""
     changes = (AccuracyChange.ROSE, AccuracyChange.NOT_MEASURABLE, AccuracyChange.LAST_EPOCH_IS_BEST)
