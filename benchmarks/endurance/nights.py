@@ -58,7 +58,6 @@ MAY_FOLLOW = {
         "CRASHED": "aborted by Python system exit call|Nothing was heard of this run",
     },
     "worker and run killed": {"COMPLETED": "", "CRASHED": "Nothing was heard of this run"},
-    # As the worker submitted the run, or as its process began.
     "server killed": {
         "COMPLETED": "",
         # As the worker submitted the run, or as its process began; between the two its slot may be gone.
