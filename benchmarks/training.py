@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from benchmarks.common import FITTED, mnist
 from tasks.training import loop
+from tasks.training.averaging import specified_network
 from tasks.training.networks import Shape
 from tasks.training.specification import Specification
 
@@ -33,8 +34,9 @@ USUAL = Specification(
 
 def new_network(build: Callable[[Shape, int], Any], images: int, **settings: Any) -> loop.Network:
     """Return a network for MNIST, to be trained on so many images, as usual but for some of a Specification."""
-    loop.configure_tensorflow(USUAL.threads)
-    return loop.Network(partial(build, (28, 28, 1), 10), replace(USUAL, **settings), images)
+    specification = replace(USUAL, **settings)
+    loop.configure_tensorflow(specification.threads)
+    return specified_network(partial(build, (28, 28, 1), 10), specification, images)
 
 
 def splits(chosen: npt.NDArray[np.int_]) -> dict[str, npt.NDArray[Any]]:

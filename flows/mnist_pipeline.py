@@ -83,14 +83,14 @@ def mnist_pipeline(
 
     Args:
         dataset: "mnist", or a path: an npz file, a folder of IDX files, or one of pictures (train/CLASS/*.png).
-        models: dense, cnn, regularized_cnn, deep_cnn, challenger, "all" for these, FILE.py:FUNCTION for your own.
+        models: dense, cnn, regularized_cnn; deep_cnn, challenger, sprinter; "all"; FILE.py:FUNCTION for your own.
         seeds: each network is trained once with each seed; from two on, statements are about the network.
         epochs: passes over the training images; by default each network's own number.
         batch_size: images per optimizer step.
         validation_split: the share of the training images, at their end, that is kept for validation.
         learning_rate: of the Adam optimizer; by default each network's own.
         pixel_scaling: "unit" divides pixels by 255; "none" leaves 0..255, as the tutorial's code did.
-        precision: of the arithmetic; "auto" is bfloat16 for cnn and regularized_cnn where the processor has it.
+        precision: of the arithmetic; "auto" is bfloat16 for all but dense and deep_cnn where the processor has it.
         train_samples: train on this many images, drawn evenly over the classes; by default on all.
         image_size: stretch the images to so many pixels each way; needed where pictures differ in size.
         skip_broken: go on without pictures that cannot be read; they are named and counted.

@@ -1,10 +1,10 @@
-"""What each part of a candidate for the challenger is worth: the network without it, on validation images.
+"""What each part of the challenger is worth: the network without it, or with another one, on validation images.
 
-    python -m benchmarks.challenger [--seeds 0 1 2] [--epochs 10] [--precision float32]
+    python -m benchmarks.challenger [--seeds 0 1 2 3 4] [--epochs 10]
 
 Trains on the first half of MNIST's training images and validates on the other: five times the usual validation
-images show smaller differences. Test images are not read. A training that is in challenger.json is not done again.
-Prints the table of docs/challenger.md.
+images show smaller differences. Test images are not read. A training that is in parts.json is not done again; two
+commands with different seeds may run at the same time. Prints the table of docs/challenger.md.
 """
 
 import gc
@@ -20,126 +20,174 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
+from scipy import stats
 
-from benchmarks.common import difference, mnist, run, signed
+from benchmarks.common import circumstances, difference, mnist, run, signed
 from benchmarks.training import new_network
 from tasks.errors import UserError
-from tasks.files import digest_of, read_json, write_json
+from tasks.evaluation.statistics import holm
+from tasks.files import digest_of, lock, read_json, write_json
 from tasks.markdown import table
 from tasks.training import loop
 from tasks.training.networks import MODELS, Recipe, Shape, build_challenger, scale
-from tasks.training.specification import code_digests
+from tasks.training.specification import AVERAGING, code_digests
+from tasks.wording import p_value
 
-RESULTS = Path(__file__).with_name("challenger.json")
+RESULTS = Path(__file__).with_name("parts.json")
 HALF = 30_000  # images
-FULL, CONSTANT = "candidate", "constant learning rate of 0.003"
-EMA_MOMENTUM = 0.995  # of Keras's optimizers: the average reaches back about 200 steps, nearly one epoch
+DESIGN = MODELS["challenger"]
+Layers = list[keras.layers.Layer]
+Change = Callable[[Layers], Layers]
 
 
-def candidate(input_shape: Shape, classes: int) -> keras.Model:
-    """Return the network whose parts were weighed: the challenger with dropout, which was then left out."""
-    *layers, output = build_challenger(input_shape, classes).layers
-    return keras.Sequential([keras.Input(input_shape), *layers, keras.layers.Dropout(0.5), output])
-
-
-def without(*names: str) -> Callable[[Shape, int], keras.Model]:
-    """Return a builder of the candidate without the layers of these classes.
-
-    Convolutions get a bias if nothing is left that would add one to them, as batch normalisation does.
-    """
+def changed(change: Change, **settings: Any) -> Recipe:
+    """Return the design with other layers; `settings` are some of a Recipe."""
 
     def build(input_shape: Shape, classes: int) -> keras.Model:
-        kept = [
-            layer for layer in candidate(input_shape, classes).layers if type(layer).__name__ not in names
-        ]
-        if "BatchNormalization" in names:
-            for place, layer in enumerate(kept):
-                if isinstance(layer, keras.layers.Conv2D):
-                    kept[place] = type(layer).from_config({**layer.get_config(), "use_bias": True})
-        return keras.Sequential([keras.Input(input_shape), *kept])
+        return keras.Sequential(
+            [keras.Input(input_shape), *change(build_challenger(input_shape, classes).layers)]
+        )
 
-    return build
+    return replace(DESIGN, build=build, **settings)
 
 
-CANDIDATE = replace(MODELS["challenger"], build=candidate)
+def configured(layers: Layers, kind: str, **settings: Any) -> Layers:
+    """Return the layers, those of a class with other settings."""
+    return [
+        type(layer).from_config({**layer.get_config(), **settings}) if type(layer).__name__ == kind else layer
+        for layer in layers
+    ]
+
+
+def without(*kinds: str) -> Change:
+    """Return what leaves out the layers of these classes."""
+    return lambda layers: [layer for layer in layers if type(layer).__name__ not in kinds]
+
+
+def with_dropout(layers: Layers) -> Layers:
+    """Return the layers with dropout of one half before the last."""
+    return [*layers[:-1], keras.layers.Dropout(0.5), layers[-1]]
+
+
+def without_normalisation(layers: Layers) -> Layers:
+    """Return the layers without batch normalisation; convolutions get the bias that it would add."""
+    return configured(without("BatchNormalization")(layers), "Conv2D", use_bias=True)
+
+
 AUGMENTATION = ("RandomRotation", "RandomTranslation", "RandomZoom")
-STEADY = replace(CANDIDATE, learning_rate_schedule="constant")
-VARIANTS = {
-    FULL: CANDIDATE,
-    "without augmentation": replace(CANDIDATE, build=without(*AUGMENTATION)),
-    "without batch normalisation": replace(CANDIDATE, build=without("BatchNormalization")),
-    CONSTANT: STEADY,
-    "constant learning rate of 0.001": replace(STEADY, learning_rate=0.001),
-    "without dropout": replace(CANDIDATE, build=without("Dropout")),
+FULL = "the challenger"
+
+
+def augmented_more(layers: Layers) -> Layers:
+    """Return the layers with an augmentation that is stronger by a fourth to a half."""
+    layers = configured(layers, "RandomRotation", factor=0.04)
+    layers = configured(layers, "RandomTranslation", height_factor=0.1, width_factor=0.1)
+    return configured(layers, "RandomZoom", height_factor=0.15, width_factor=0.15)
+
+
+def first_kernel_of_three(layers: Layers) -> Layers:
+    """Return the layers with a first convolution of 3 x 3."""
+    place = next(i for i, layer in enumerate(layers) if isinstance(layer, keras.layers.Conv2D))
+    return [
+        *layers[:place],
+        *configured(layers[place : place + 1], "Conv2D", kernel_size=3),
+        *layers[place + 1 :],
+    ]
+
+
+VARIANTS: dict[str, tuple[Recipe, str]] = {
+    FULL: (DESIGN, "mixed_bfloat16"),
+    "in float32": (DESIGN, "float32"),
+    "a falling learning rate instead of averaged weights": (
+        replace(DESIGN, learning_rate_schedule="cosine", averages_weights=False),
+        "mixed_bfloat16",
+    ),
+    "a first convolution of 3 x 3": (changed(first_kernel_of_three), "mixed_bfloat16"),
+    "without augmentation": (changed(without(*AUGMENTATION)), "mixed_bfloat16"),
+    "a stronger augmentation": (changed(augmented_more), "mixed_bfloat16"),
+    "without batch normalisation": (changed(without_normalisation), "mixed_bfloat16"),
+    "with dropout": (changed(with_dropout), "mixed_bfloat16"),
 }
 
 
 def train(
     recipe: Recipe, seed: int, epochs: int, precision: str, data: dict[str, npt.NDArray[Any]]
 ) -> dict[str, Any]:
-    """Train one variant; return accuracy and NLL on the validation half, of the last and of averaged weights."""
+    """Train one variant; return accuracy and NLL on the validation half."""
+    settings = {
+        "learning_rate": recipe.learning_rate,
+        "learning_rate_schedule": recipe.learning_rate_schedule,
+        "code": {AVERAGING: ""} if recipe.averages_weights else {},
+        "threads": 1,  # two trainings at a time are sooner done than one after the other
+    }
     count = len(data["y_train"])
-    rates = {name: getattr(recipe, name) for name in ("learning_rate", "learning_rate_schedule")}
-    network = new_network(recipe.build, count, seed=seed, epochs=epochs, precision=precision, **rates)
-    rate = loop.learning_rate(network.specification, count)
-    network.optimizer = keras.optimizers.Adam(rate, use_ema=True, ema_momentum=EMA_MOMENTUM)
-    network.optimizer.build(network.model.trainable_variables)
+    network = new_network(recipe.build, count, seed=seed, epochs=epochs, precision=precision, **settings)
     images = tf.constant(scale(data["x_train"], "unit"))
     labels = tf.constant(data["y_train"].astype(np.int32))
     started = time.monotonic()
     for epoch in range(1, epochs + 1):
         loop.train_epoch(network, images, labels, epoch, lambda fraction: None)
     seconds = time.monotonic() - started
-    found = {"seconds": seconds, "parameter_count": network.model.count_params()}
-    for prefix in ("", "averaged_"):
-        if prefix:
-            network.optimizer.finalize_variable_values(network.model.trainable_variables)
-        nll, accuracy = loop.nll_and_accuracy(network.predict(data["x_validation"]), data["y_validation"])
-        found |= {f"{prefix}accuracy": accuracy, f"{prefix}nll": nll}
+    nll, accuracy = loop.nll_and_accuracy(network.predict(data["x_validation"]), data["y_validation"])
+    parameters = network.model.count_params()
     keras.backend.clear_session()
     gc.collect()
-    return found
+    return {"accuracy": accuracy, "nll": nll, "seconds": seconds, "parameter_count": parameters}
 
 
 def results_table(kept: dict[str, dict[str, Any]], seeds: list[int]) -> str:
-    """Return the means over the seeds, and the paired differences to the whole design."""
+    """Return the means over the seeds, and the paired differences to the design with p by Holm over the rows."""
 
-    def measured(name: str, prefix: str) -> tuple[list[float], list[float]]:
-        found = [kept[f"{name}, seed {seed}"] for seed in seeds]
-        return [100 * one[f"{prefix}accuracy"] for one in found], [one[f"{prefix}nll"] for one in found]
+    def measured(measure: str) -> dict[str, npt.NDArray[np.float64]]:
+        factor = 100 if measure == "accuracy" else 1
+        return {
+            name: factor * np.array([kept[f"{name}, seed {seed}"][measure] for seed in seeds])
+            for name in VARIANTS
+        }
 
-    full_accuracy, full_nll = measured(FULL, "")
-    rows = []
-    for name, prefix in [*((name, "") for name in VARIANTS), (FULL, "averaged_"), (CONSTANT, "averaged_")]:
-        accuracy, nll = measured(name, prefix)
-        title = f"{name}, the weights averaged" if prefix else name
-        differences = [signed(difference(full_accuracy, accuracy), 3), signed(difference(full_nll, nll), 4)]
-        rows.append([title, f"{mean(accuracy):.3f} %", f"{mean(nll):.4f}", *differences])
-    rows[0][3:] = ["", ""]  # the candidate itself
-    headers = ["network", "accuracy", "NLL", "accuracy, difference in points", "NLL, difference"]
-    return table(headers, rows)
+    columns, headers = [], ["network"]
+    for measure, decimals, unit in (("accuracy", 3, " %"), ("nll", 4, "")):
+        values = measured(measure)
+        full = values[FULL]
+        others = [name for name in VARIANTS if name != FULL]
+        adjusted = holm([float(stats.ttest_rel(values[name], full).pvalue) for name in others])
+        columns += [
+            [f"{mean(values[name]):.{decimals}f}{unit}" for name in VARIANTS],
+            ["", *(signed(difference(full, values[name]), decimals) for name in others)],
+            ["", *map(p_value, adjusted)],
+        ]
+        title = {"accuracy": "accuracy", "nll": "NLL"}[measure]
+        headers += [title, f"{title}, difference", "p by Holm"]
+    return table(headers, [list(row) for row in zip(VARIANTS, *columns, strict=True)])
 
 
-def main(*, seeds: tuple[int, ...] = (0, 1, 2), epochs: int = 10, precision: str = "float32") -> None:
-    """Train what is missing, keep each result at once, print the table."""
+def main(*, seeds: tuple[int, ...] = (0, 1, 2, 3, 4), epochs: int = 10) -> None:
+    """Train what is missing, keep each result at once, print the table when all seeds are there."""
     with np.load(mnist(), allow_pickle=False) as stored:
         x, y = stored["x_train"][..., np.newaxis], stored["y_train"]
     data = {"x_train": x[:HALF], "y_train": y[:HALF], "x_validation": x[HALF:], "y_validation": y[HALF:]}
-    code = digest_of(code_digests(MODELS["challenger"].build))[:12]
-    settings = {"epochs": epochs, "precision": precision, "code": code}
-    kept = read_json(RESULTS) if RESULTS.exists() else {"settings": settings, "trainings": {}}
-    if kept["settings"] != settings:
-        raise UserError(
-            f"{RESULTS} was made with other settings or code: {kept['settings']}. Move it away first."
-        )
+    settings = {"epochs": epochs, "code": digest_of(code_digests(DESIGN.build, DESIGN.averages_weights))[:12]}
+
+    def kept(**new: Any) -> dict[str, Any]:
+        """Return the trainings of parts.json, with a new one if there is one."""
+        with lock(RESULTS.parent):
+            found = read_json(RESULTS) if RESULTS.exists() else {"settings": settings, "trainings": {}}
+            if found["settings"] != settings:
+                raise UserError(
+                    f"{RESULTS} was made with other settings or code: {found['settings']}. Move it away first."
+                )
+            if new:
+                found["trainings"] |= new
+                write_json(RESULTS, found | circumstances())
+        return found["trainings"]  # type: ignore[no-any-return]
+
     for seed in seeds:
-        for name, recipe in VARIANTS.items():
+        for name, (recipe, precision) in VARIANTS.items():
             key = f"{name}, seed {seed}"
-            if key not in kept["trainings"]:
-                kept["trainings"][key] = train(recipe, seed, epochs, precision, data)
-                write_json(RESULTS, kept)
-                print(key, kept["trainings"][key], file=sys.stderr, flush=True)
-    print(results_table(kept["trainings"], list(seeds)))
+            if key not in kept():
+                made = kept(**{key: train(recipe, seed, epochs, precision, data)})[key]
+                print(key, made, file=sys.stderr, flush=True)
+    print(results_table(kept(), list(seeds)))
 
 
 if __name__ == "__main__":

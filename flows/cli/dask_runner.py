@@ -104,7 +104,7 @@ def code_and_versions() -> dict[str, Any]:
         "code": {
             part: digest
             for recipe in MODELS.values()
-            for part, digest in specification.code_digests(recipe.build).items()
+            for part, digest in specification.code_digests(recipe.build, recipe.averages_weights).items()
         },
         "versions": {name: version(name) for name in PACKAGES},
     }

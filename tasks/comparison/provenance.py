@@ -117,6 +117,7 @@ def plans(specifications: Sequence[Specification]) -> dict[str, Plan]:
             epochs=each.epochs,
             learning_rate=each.learning_rate,
             learning_rate_schedule=each.learning_rate_schedule,
+            averages_weights=each.averages_weights,
         )
         for each in specifications
     }

@@ -218,8 +218,14 @@ def last_validation_loss(model: ModelResult) -> str | None:
 
 
 def learning_rates(results: Results) -> str:
-    """Return each network's learning rate: "dense 0.001, challenger 0.003 (cosine)"."""
+    """Return each network's learning rate: "dense 0.001, challenger 0.003 (weights averaged)"."""
+
+    def notes(model: ModelResult) -> list[str]:
+        schedule = model.learning_rate_schedule
+        averaged = ["weights averaged"] if model.averages_weights else []
+        return [*([] if schedule == "constant" else [schedule]), *averaged]
+
     return ", ".join(
-        f"{name} {model.learning_rate} ({model.learning_rate_schedule})".removesuffix(" (constant)")
+        f"{name} {model.learning_rate}" + (f" ({', '.join(notes(model))})" if notes(model) else "")
         for name, model in results.models.items()
     )

@@ -55,6 +55,7 @@ class Plan(Record):
     epochs: int
     learning_rate: float
     learning_rate_schedule: str
+    averages_weights: bool = False
 
 
 class ModelResult(Plan):

@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterable
+from dataclasses import asdict
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Annotated
@@ -64,6 +65,7 @@ class Defaults:
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 20
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.001
     learning_rate_schedule: Schedule = "constant"
+    averages_weights: bool = False
 
 
 def name_of(word: str) -> str:
@@ -125,7 +127,7 @@ def read_recipe(path: Path, function: str) -> Recipe:
             f'{DEFAULTS} in {path} is no literal. Expected such as {{"{function}": {{"epochs": 20}}}}.'
         ) from None
     mine = defaults.get(function, Defaults())
-    return Recipe(network, mine.epochs, False, mine.learning_rate, mine.learning_rate_schedule)
+    return Recipe(network, **asdict(mine))
 
 
 def read_network(path: Path, function: str) -> OwnNetwork:

@@ -88,14 +88,15 @@ def builder(specification: Specification, folder: Path) -> Builder:
 
 def run(folder: Path, data_path: Path, say: Callable[..., None], may_start: threading.Event) -> None:
     """Do the training described in `folder`, or what is left of it. The caller holds the folder's lock."""
-    from tasks.training import loop  # it takes seconds; a training that is complete needs none of it
+    from tasks.training import averaging, loop  # seconds; a training that is complete needs none of it
 
     specification = Specification.from_json(files.read_json(folder / "spec.json"))
     data = data_of(data_path)
     loop.configure_tensorflow(specification.threads)
     loop.IMAGES_PER_PREDICTION = images_per_prediction(data["x_train"].shape[1:])
     build = partial(builder(specification, folder), *shape_and_classes(data))
-    network, progress = loop.Network(build, specification, len(data["y_train"])), loop.Progress()
+    network = averaging.specified_network(build, specification, len(data["y_train"]))
+    progress = loop.Progress()
     checkpoint = load_checkpoint(folder, say) or Checkpoint()
     if checkpoint.arrays:
         progress = loop.restore(network, checkpoint.arrays)

@@ -4,8 +4,8 @@ import contextlib
 from pathlib import Path
 
 # Networks whose accuracy and loss it changed by less than 1.5 standard deviations of the seeds: docs/precision.md.
-# The dense network gains nothing from bfloat16.
-SAFE_IN_BFLOAT16 = ("cnn", "regularized_cnn")
+# Challenger and sprinter were designed in it: docs/challenger.md. The dense network gains nothing from bfloat16.
+SAFE_IN_BFLOAT16 = ("cnn", "regularized_cnn", "challenger", "sprinter")
 BFLOAT16_INSTRUCTIONS = {"amx_bf16", "avx512_bf16"}
 
 

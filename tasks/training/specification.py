@@ -15,6 +15,7 @@ from tasks.training.own_network import OwnNetwork, meaning
 from tasks.training.precision import resolve_precision
 
 LOOP = "tasks/training/loop.py"  # what decides a training's numbers, besides its builder and `scale`
+AVERAGING = "tasks/training/averaging.py"  # ... and of one that averages its weights
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class Specification:
         """The digests of the files that hold a network of one's own; empty for ours."""
         return own_parts(self.code)
 
+    @property
+    def averages_weights(self) -> bool:
+        """Whether what is kept is the running mean of the weights."""
+        return AVERAGING in self.code
+
     def folder(self, artifacts: Path) -> Path:
         """Return the folder of the training in an artifacts folder."""
         return artifacts / "trainings" / f"{self.model}-{self.seed}-{self.key[:12]}"
@@ -64,10 +70,10 @@ class Specification:
 def own_parts(code: Mapping[str, str]) -> dict[str, str]:
     """Return of `code_digests` those of the files that hold a network of one's own; none for ours."""
     own = any(":" in part for part in code)
-    return {part: digest for part, digest in code.items() if own and part not in ("scale", LOOP)}
+    return {part: digest for part, digest in code.items() if own and part not in ("scale", LOOP, AVERAGING)}
 
 
-def code_digests(build: Builder, project: Path = PROJECT) -> dict[str, str]:
+def code_digests(build: Builder, averages_weights: bool = False, project: Path = PROJECT) -> dict[str, str]:
     """Return a short digest of each piece of code that decides the numbers of a training, by its name."""
     own = build.digests() if isinstance(build, OwnNetwork) else {}
     names = ("scale",) if own else (build.__name__, "scale")
@@ -76,7 +82,8 @@ def code_digests(build: Builder, project: Path = PROJECT) -> dict[str, str]:
         for node in ast.parse((project / "tasks/training/networks.py").read_text(encoding="utf-8")).body
         if isinstance(node, ast.FunctionDef) and node.name in names
     }
-    trees[LOOP] = ast.parse((project / LOOP).read_text(encoding="utf-8"))
+    for module in (LOOP, AVERAGING) if averages_weights else (LOOP,):
+        trees[module] = ast.parse((project / module).read_text(encoding="utf-8"))
     return own | {name: files.digest_of(meaning(tree))[:12] for name, tree in trees.items()}
 
 
@@ -111,7 +118,7 @@ def specifications(
             xla=recipe.compile_with_xla,
             data=data_digest,
             versions={name: version(name) for name in ("tensorflow", "keras", "numpy")},
-            code=code_digests(recipe.build),
+            code=code_digests(recipe.build, recipe.averages_weights),
         )
         for model, recipe in recipes.items()
     ]

@@ -82,7 +82,7 @@ def follow(
                     report.waits_for("another run that is training this")
                     deadline.suspend()
                 case "ready":
-                    if code_digests(build) != specification.code:
+                    if code_digests(build, specification.averages_weights) != specification.code:
                         raise failed("the code was changed while this run went on; run again")
                     epochs_done = message["epochs_done"]
                     report.begins(message)

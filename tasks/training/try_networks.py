@@ -101,9 +101,10 @@ def take_a_step_twice(network: Builder, specification: Specification, data: Arra
     Raises also what the training would raise, and what writing the model would.
     """
     from tasks.training import loop
+    from tasks.training.averaging import specified_network
 
     shape, classes = shape_and_classes(data)
-    trained = loop.Network(partial(network, shape, classes), specification, IMAGES)
+    trained = specified_network(partial(network, shape, classes), specification, IMAGES)
     images = scale(data["x_train"][:IMAGES], specification.pixel_scaling)
     labels = data["y_train"][:IMAGES].astype(np.int32)
     before = loop.state(trained, loop.Progress())

@@ -1,9 +1,9 @@
 """Numbers in the cells of tables."""
 
-from hand_made import after_best, measures, network, on_test, training
+from hand_made import after_best, measures, network, on_test, run, training
 
 from tasks.report import cells
-from tasks.report.cells import duration, gap, layers, stopping_rules
+from tasks.report.cells import duration, gap, layers, learning_rates, stopping_rules
 from tasks.results.enums import AccuracyChange
 from tasks.results.training import EarlyStopping
 
@@ -64,6 +64,17 @@ def test_stopping_rules() -> None:
     assert (
         stopping_rules(EarlyStopping(keras_patience_5=16, gl_5=12, pq=None, up_3=30)) == "16, 12, never, 30"
     )
+
+
+def test_learning_rates() -> None:
+    """A rate that stays needs no word; a schedule does, and weights that are averaged."""
+    networks = {
+        "dense": network(),
+        "mine": network(learning_rate_schedule="cosine", averages_weights=True),
+        "challenger": network(learning_rate=0.003, averages_weights=True),
+    }
+    expected = "dense 0.001, mine 0.001 (cosine, weights averaged), challenger 0.003 (weights averaged)"
+    assert learning_rates(run(networks)) == expected
 
 
 def test_layers_from_keras() -> None:

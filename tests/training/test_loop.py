@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from specified import specified
 
+from tasks.training.averaging import specified_network
 from tasks.training.loop import (
     CURVES,
     Network,
@@ -36,7 +37,7 @@ def small(model: str = "dense", **changed: Any) -> Specification:
 def network_of(specification: Specification) -> Network:
     """The network that is specified, to be trained on 40 images."""
     build = partial(MODELS[specification.model].build, (28, 28, 1), 10)
-    return Network(build, specification, 40)
+    return specified_network(build, specification, 40)
 
 
 def test_nll_and_accuracy() -> None:
@@ -206,12 +207,13 @@ def test_the_same_epoch_twice(model: str, data: tuple[Any, Any]) -> None:
     assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
 
 
-def test_a_restored_training_goes_on_with_the_same_bits(data: tuple[Any, Any]) -> None:
+@pytest.mark.parametrize("model", ["regularized_cnn", "challenger"])
+def test_a_restored_training_goes_on_with_the_same_bits(model: str, data: tuple[Any, Any]) -> None:
     """Another network that is put into the state after one epoch does the second one as the first network does."""
     images, labels = data
     arrays = {"train_sample": np.arange(8), "x_train": images, "y_train": labels}
     arrays |= {"x_validation": images, "y_validation": labels}
-    specification = small("regularized_cnn")
+    specification = small(model)
     network, progress = network_of(specification), Progress()
     epochs = fit(network, progress, arrays, lambda fraction: None)
     assert next(epochs) == 1

@@ -15,7 +15,8 @@ PARAMETERS = {
     "cnn": 95_946,
     "regularized_cnn": 175_210,
     "deep_cnn": 175_210,
-    "challenger": 135_594,
+    "challenger": 136_106,
+    "sprinter": 136_106,
 }
 
 

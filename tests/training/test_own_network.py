@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from own_files import edit, write_files
 from pipeline_runs import bits_of_training
+from specified import SETTINGS
 from training_process import Process, folder_of, only, train
 
 from tasks.store.layout import PROJECT
@@ -69,6 +70,17 @@ def test_defaults(file: Path) -> None:
     recipe = read_recipe(file, "wide")
     assert (recipe.epochs, recipe.learning_rate, recipe.learning_rate_schedule) == (3, 0.002, "constant")
     assert not recipe.compile_with_xla
+
+
+def test_weights_may_be_averaged(file: Path) -> None:
+    """DEFAULTS may ask for averaged weights; the code that averages is then in the key, but none of one's own."""
+    edit(file, '"epochs": 7', '"averages_weights": True')
+    settings = {name: value for name, value in SETTINGS.items() if name != "model"}
+    wide, deep = specifications(
+        {name: read_recipe(file, name) for name in ("wide", "deep")}, [0], "digest", **settings
+    )
+    assert [each.averages_weights for each in (wide, deep)] == [False, True]
+    assert list(deep.own_code) == ["mine.py:deep", "helper.py", "deeper.py"]
 
 
 def test_without_defaults(file: Path) -> None:

@@ -12,7 +12,14 @@ from specified import SETTINGS, specified
 from tasks import files
 from tasks.store.layout import PROJECT
 from tasks.training.networks import MODELS
-from tasks.training.specification import LOOP, Specification, code_digests, specifications, why_not_reused
+from tasks.training.specification import (
+    AVERAGING,
+    LOOP,
+    Specification,
+    code_digests,
+    specifications,
+    why_not_reused,
+)
 
 NETWORKS = "tasks/training/networks.py"
 
@@ -43,7 +50,8 @@ def changed(code: Path) -> list[str]:
     return [
         name
         for name, recipe in MODELS.items()
-        if code_digests(recipe.build, code) != code_digests(recipe.build)
+        if code_digests(recipe.build, recipe.averages_weights, code)
+        != code_digests(recipe.build, recipe.averages_weights)
     ]
 
 
@@ -84,22 +92,37 @@ def test_changing_the_loop_or_the_scaling_retrains_all(code: Path, module: str, 
     assert changed(code) == list(MODELS)
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_changing_a_network_retrains_that_network(code: Path, name: str) -> None:
-    """A change in one network's builder changes its key and no other."""
-    edit(code / NETWORKS, f'name="{name}"', 'name="another"')
-    assert changed(code) == [name]
+def test_changing_the_averaging_retrains_what_averages(code: Path) -> None:
+    """A statement changed in the averaging changes the keys of the networks that average their weights alone."""
+    edit(code / AVERAGING, "MOMENTUM = 0.999", "MOMENTUM = 0.99")
+    assert changed(code) == ["sprinter", "challenger"]
 
 
-def test_the_loop_uses_nothing_that_is_not_in_the_key() -> None:
-    """Of the project's own code the training loop has only the scaling and the names of the settings."""
+@pytest.mark.parametrize("builder", sorted({recipe.build.__name__ for recipe in MODELS.values()}))
+def test_changing_a_network_retrains_that_network(code: Path, builder: str) -> None:
+    """A change in one builder changes the keys of its networks and no other."""
+    edit(code / NETWORKS, f'name="{builder.removeprefix("build_")}"', 'name="another"')
+    assert changed(code) == [name for name, recipe in MODELS.items() if recipe.build.__name__ == builder]
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        (LOOP, {"networks.scale", "specification.Specification"}),
+        (AVERAGING, {"loop.Array", "loop.Network", "loop.drop_half", "specification.Specification"}),
+    ],
+)
+def test_what_decides_the_numbers_uses_nothing_that_is_not_in_the_key(
+    module: str, expected: set[str]
+) -> None:
+    """Of the project's own code they have only each other, the scaling and the names of the settings."""
     imported = {
-        f"{node.module}.{name.name}"
-        for node in ast.walk(ast.parse((PROJECT / LOOP).read_text()))
+        f"{node.module}.{name.name}".removeprefix("tasks.training.")
+        for node in ast.walk(ast.parse((PROJECT / module).read_text()))
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("tasks", "flows"))
         for name in node.names
     }
-    assert imported == {"tasks.training.networks.scale", "tasks.training.specification.Specification"}
+    assert imported == expected
 
 
 @pytest.mark.parametrize(
