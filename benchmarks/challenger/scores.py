@@ -64,7 +64,7 @@ def scored(log_probabilities: Array, labels: Array, seconds: list[float]) -> dic
 
 def of_run(folder: Path, labels: Array) -> dict[str, Any]:
     """Return the scores of a run's trainings."""
-    results = read_results(folder / "results.json")
+    results = read_results(folder)
     trainings, predictions = results.models[MODEL].finished, []
     for training in trainings:
         with np.load(Artifacts.of(folder).root / training.folder / "predictions.npz") as stored:

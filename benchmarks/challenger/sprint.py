@@ -62,7 +62,7 @@ def by_command(seed: int, prefect_home: Path) -> dict[str, float]:
         _, seconds, _ = watched.run(
             [*command, "--artifacts-dir", str(artifacts)], PREFECT_HOME=str(prefect_home), PREFECT_API_URL=""
         )
-        [training] = read_results(artifacts / "latest" / "results.json").models["sprinter"].finished
+        [training] = read_results(artifacts / "latest").models["sprinter"].finished
     return {"fitting": training.seconds, "command": seconds, "test_accuracy": training.test.accuracy}
 
 
