@@ -112,7 +112,8 @@ def test_cancelled_run(operation: Operation) -> None:
 def test_scheduled_run(operation: Operation) -> None:
     """A schedule creates runs by itself, and they complete; after all this the server's log holds no ERROR.
 
-    But for "database is locked", which Prefect logs of SQLite on a busy machine; that on PostgreSQL allows none.
+    But for two of Prefect's own on a busy machine: "database is locked", of SQLite, and an automation that is read
+    anew while its trigger, which holds it by a weak reference, is evaluated (the next evaluation finds it).
     """
     tutorial = operation.deployment("tutorial")["id"]
     schedule = {
@@ -146,7 +147,8 @@ def test_scheduled_run(operation: Operation) -> None:
     assert run["created_by"]["type"] == "SCHEDULE"
     records = re.split(r"^(?=[\d:.]+ \| )", operation.log.read_text(), flags=re.MULTILINE)
     errors = [record for record in records if "| ERROR " in record]
-    assert [error for error in errors if "database is locked" not in error] == []
+    busy = ("database is locked", "Trigger._automation has been garbage collected")
+    assert [error for error in errors if not any(words in error for words in busy)] == []
 
 
 @pytest.mark.long
