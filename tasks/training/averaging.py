@@ -47,8 +47,14 @@ class AveragingNetwork(Network):
         moving = [self.optimizer.add_variable_from_reference(average, "moving") for average in averages]
         for weight, average in zip(moving, averages, strict=True):
             weight.assign(average)
+        signature = (
+            tf.TensorSpec((None, *self.model.input_shape[1:]), tf.float32),
+            tf.TensorSpec((None,), tf.int32),
+            tf.TensorSpec((None, None), tf.int32),
+        )
 
-        @tf.function  # type: ignore[untyped-decorator]
+        # One graph for all shapes: TensorFlow takes seconds for each one that it makes.
+        @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
         def train(images: Any, labels: Any, batches: Any) -> tuple[Any, Any]:
             """Take one step for each row of image numbers; return sums over images: loss, correct answers."""
             before = [tf.identity(average) for average in averages]
