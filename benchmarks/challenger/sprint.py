@@ -72,14 +72,14 @@ def measure(seeds: tuple[int, ...]) -> dict[str, Any]:
     commands: dict[str, list[Any]] = {"pipeline": [], "pytorch_seconds": []}
     with tempfile.TemporaryDirectory(prefix="mnist-pipeline-benchmark-") as home:
         by_command(0, Path(home))  # makes Prefect's database
-        for seed in seeds:
+        for number, seed in enumerate(seeds, start=1):
             points[OURS].append(trained("ours", "challenger", seed))
             (one, seconds), (two, _) = by_pytorch(seed, 1), by_pytorch(seed, 2)
             points[PYTORCH].append([one, two])
             points[KERAS].append(trained("keras", "cnn", seed))
             commands["pytorch_seconds"].append(seconds)
             commands["pipeline"].append(by_command(seed, Path(home)))
-            found = {"seeds": seeds, "points": points, "commands": commands, **circumstances()}
+            found = {"seeds": seeds[:number], "points": points, "commands": commands, **circumstances()}
             write_json(RESULTS, found)
             print(seed, {name: each[-1] for name, each in points.items()}, file=sys.stderr, flush=True)
     return found
