@@ -117,7 +117,13 @@ class AveragingNetwork(Network):
 def normalized(values: Any, layer: keras.layers.BatchNormalization) -> tuple[Any, Any, Any]:
     """Return what the layer gives in training, and the mean and variance of each channel.
 
-    TensorFlow's fused operation does in one pass what Keras puts together from many.
+    TensorFlow's fused operation does in one pass what Keras puts together from many; it takes images alone.
     """
-    gamma, beta = tf.convert_to_tensor(layer.gamma), tf.convert_to_tensor(layer.beta)
-    return tf.compat.v1.nn.fused_batch_norm(values, gamma, beta, epsilon=layer.epsilon)  # type: ignore[no-any-return]
+    if len(values.shape) == 4 and layer.center and layer.scale:
+        gamma, beta = tf.convert_to_tensor(layer.gamma), tf.convert_to_tensor(layer.beta)
+        return tf.compat.v1.nn.fused_batch_norm(values, gamma, beta, epsilon=layer.epsilon)  # type: ignore[no-any-return]
+    exact = tf.cast(values, tf.float32)
+    mean, variance = tf.nn.moments(exact, list(range(len(values.shape) - 1)))
+    offset, scale = layer.beta if layer.center else None, layer.gamma if layer.scale else None
+    result = tf.nn.batch_normalization(exact, mean, variance, offset, scale, layer.epsilon)
+    return tf.cast(result, values.dtype), mean, variance

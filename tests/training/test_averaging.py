@@ -92,6 +92,18 @@ def test_predicting_changes_nothing() -> None:
         np.testing.assert_array_equal(after[name], values, err_msg=name)
 
 
+@pytest.mark.parametrize("settings", [{}, {"center": False}, {"scale": False}])
+def test_normalized_vectors(settings: dict[str, bool]) -> None:
+    """What is no image, or has no scale or offset, is normalised as Keras does it, too."""
+    values = tf.constant(np.random.default_rng(0).normal(3, 2, (16, 4)), tf.float32)
+    layer = keras.layers.BatchNormalization(**settings)
+    expected = layer(values, training=True)
+    result, mean, variance = normalized(values, layer)
+    np.testing.assert_allclose(result, expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(mean, np.mean(values, axis=0), rtol=1e-4)
+    np.testing.assert_allclose(variance, np.var(values, axis=0), rtol=1e-4)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
 def test_normalized_is_kerass(dtype: str) -> None:
     """The fused operation gives what Keras's layer gives in training, and the same gradients."""

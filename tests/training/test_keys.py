@@ -18,8 +18,8 @@ KEYS = {
     "cnn": "f8ab131ccd4ea4fdc78bdcb4e3f98dec22fb8b256ec7967d8b5ffbe9a7de1bfa",
     "regularized_cnn": "5a0c86b832c7af5bc6281d1c42397cedaa4b539537d34c213f2916c6af40fc32",
     "deep_cnn": "a4350d521a3c2bc964e1b239b56005c50f686976370c5920ff22c78f177acd2c",
-    "sprinter": "5f55ad8442fad48d641a9d58b536855ad2ec8eb413ea327bdb29cacb832063ae",
-    "challenger": "84716db947242d18fd4baa054fdf9d02d119c15f356760599da8e8be33ed064a",
+    "sprinter": "72a9a37492d4ca754b25f0a7c199791985dae1b9d195ab9be6f855cf67803cba",
+    "challenger": "4aeabbe8d39b42295f4517ec8bb0b61841f3e9fea4ca7c4c82b9b5ef87774b8c",
 }
 
 
