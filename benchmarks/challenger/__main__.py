@@ -40,15 +40,15 @@ Layers = list[keras.layers.Layer]
 Change = Callable[[Layers], Layers]
 
 
-def changed(change: Change, **settings: Any) -> Recipe:
-    """Return the design with other layers; `settings` are some of a Recipe."""
+def changed(change: Change) -> Recipe:
+    """Return the design with other layers."""
 
     def build(input_shape: Shape, classes: int) -> keras.Model:
         return keras.Sequential(
             [keras.Input(input_shape), *change(build_challenger(input_shape, classes).layers)]
         )
 
-    return replace(DESIGN, build=build, **settings)
+    return replace(DESIGN, build=build)
 
 
 def configured(layers: Layers, kind: str, **settings: Any) -> Layers:
