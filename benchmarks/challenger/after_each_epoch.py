@@ -1,10 +1,9 @@
 """Train a network of the catalogue, by our loop or by plain Keras; say the accuracy on test after each epoch.
 
-    python -m benchmarks.challenger.after_each_epoch --program ours --model challenger --epochs 3 --seed 0
+    python -m benchmarks.challenger.after_each_epoch --program ours --model sprinter --epochs 1 --seed 0
 
-Both learning rates stay as they are, so the accuracy after an epoch is that of a training which ends there. Ours
-counts what the pipeline does after each epoch among the seconds, Keras its own validation; testing is not counted.
-The last line on stdout is JSON.
+Ours counts what the pipeline does after each epoch among the seconds, Keras its own validation; building the
+network and testing it are not counted. The last line on stdout is JSON.
 """
 
 import json

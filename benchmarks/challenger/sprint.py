@@ -2,10 +2,11 @@
 
     PEERS_PYTHON=peers/bin/python python -m benchmarks.challenger.sprint [--seeds 0 1 2 3 4]
 
-Each program trains with each seed: ours (the challenger's epochs, of which the sprinter is the first), the
-tutorial's cnn in plain Keras, and in PyTorch what train_mnist_fast describes. All of them get huge pages. And the
-whole command is timed: `python flows/mnist_pipeline.py --models sprinter`, with an empty store and Prefect's
-database there, beside the PyTorch script. Writes sprint.json and docs/images/sprint.png, prints a table.
+Each program trains with each seed: ours (the sprinter for one to three epochs), the tutorial's cnn in plain Keras,
+and in PyTorch what train_mnist_fast describes, for one and two epochs. Where the number of epochs decides how a
+training goes, each number has a training of its own. All get huge pages. And whole commands are timed: our loop
+alone, the PyTorch script, and `python flows/mnist_pipeline.py --models sprinter` with an empty store and Prefect's
+database there. Writes sprint.json and docs/images/sprint.png, prints a table.
 """
 
 import json
@@ -13,7 +14,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 from typing import Any
 
 from scipy import stats
@@ -23,23 +24,23 @@ from benchmarks.speed import watched
 from tasks import pictures
 from tasks.files import write_json
 from tasks.markdown import table
-from tasks.results.file import read_results
 from tasks.training.process import HUGE_PAGES
 
 RESULTS = Path(__file__).with_name("sprint.json")
 PICTURE = PROJECT / "docs" / "images" / "sprint.png"
 PEERS_PYTHON = os.environ.get("PEERS_PYTHON", sys.executable)
-EPOCHS = 3
-OURS, KERAS, PYTORCH = "ours, challenger", "Keras as in the tutorial, cnn", "PyTorch, as train_mnist_fast"
+OURS, KERAS, PYTORCH = "our sprinter", "Keras as in the tutorial, cnn", "PyTorch, as train_mnist_fast"
+PIPELINE = "our sprinter, by the pipeline"
 AIM = 0.99
 Points = list[list[float]]  # seconds of fitting, accuracy
 
 
-def trained(program: str, model: str, seed: int) -> Points:
-    """Return the points of one training by our loop or by Keras."""
+def trained(program: str, model: str, seed: int, epochs: int) -> tuple[Points, float]:
+    """Return the points of one training by our loop or by Keras, and the seconds of the whole command."""
     command = [sys.executable, "-m", "benchmarks.challenger.after_each_epoch", "--program", program]
-    more = ["--model", model, "--epochs", str(EPOCHS), "--seed", str(seed)]
-    return json.loads(watched.run([*command, *more], GLIBC_TUNABLES=HUGE_PAGES)[0])  # type: ignore[no-any-return]
+    more = ["--model", model, "--epochs", str(epochs), "--seed", str(seed)]
+    line, seconds, _ = watched.run([*command, *more], GLIBC_TUNABLES=HUGE_PAGES)
+    return json.loads(line), seconds
 
 
 def by_pytorch(seed: int, epochs: int) -> tuple[list[float], float]:
@@ -52,34 +53,38 @@ def by_pytorch(seed: int, epochs: int) -> tuple[list[float], float]:
     return [found["seconds"], found["test_accuracy"]], seconds
 
 
-def by_command(seed: int, prefect_home: Path) -> dict[str, float]:
-    """Return what the pipeline's command for the sprinter reaches with an empty store."""
+def by_pipeline(seed: int, prefect_home: Path) -> float:
+    """Return the seconds of the pipeline's command for the sprinter with an empty store."""
     with tempfile.TemporaryDirectory(prefix="mnist-pipeline-benchmark-") as kept:
         artifacts = Path(kept, "artifacts")
         (artifacts / "data").mkdir(parents=True)
         (artifacts / "data" / "mnist.npz").symlink_to(mnist())
         command = [sys.executable, "flows/mnist_pipeline.py", "--models", "sprinter", "--seeds", str(seed)]
-        _, seconds, _ = watched.run(
-            [*command, "--artifacts-dir", str(artifacts)], PREFECT_HOME=str(prefect_home), PREFECT_API_URL=""
-        )
-        [training] = read_results(artifacts / "latest").models["sprinter"].finished
-    return {"fitting": training.seconds, "command": seconds, "test_accuracy": training.test.accuracy}
+        command += ["--artifacts-dir", str(artifacts)]
+        return watched.run(command, PREFECT_HOME=str(prefect_home), PREFECT_API_URL="")[1]
 
 
 def measure(seeds: tuple[int, ...]) -> dict[str, Any]:
     """Run each program with each seed, one after the other; keep what is measured at once."""
     points: dict[str, list[Points]] = {OURS: [], PYTORCH: [], KERAS: []}
-    commands: dict[str, list[Any]] = {"pipeline": [], "pytorch_seconds": []}
+    commands: dict[str, list[float]] = {OURS: [], PYTORCH: [], PIPELINE: []}
     with tempfile.TemporaryDirectory(prefix="mnist-pipeline-benchmark-") as home:
-        by_command(0, Path(home))  # makes Prefect's database
+        by_pipeline(0, Path(home))  # makes Prefect's database
         for number, seed in enumerate(seeds, start=1):
-            points[OURS].append(trained("ours", "challenger", seed))
-            (one, seconds), (two, _) = by_pytorch(seed, 1), by_pytorch(seed, 2)
-            points[PYTORCH].append([one, two])
-            points[KERAS].append(trained("keras", "cnn", seed))
-            commands["pytorch_seconds"].append(seconds)
-            commands["pipeline"].append(by_command(seed, Path(home)))
-            found = {"seeds": seeds[:number], "points": points, "commands": commands, **circumstances()}
+            ours = [trained("ours", "sprinter", seed, epochs) for epochs in (1, 2, 3)]
+            pytorch = [by_pytorch(seed, epochs) for epochs in (1, 2)]
+            points[OURS].append([of_epochs[-1] for of_epochs, _ in ours])
+            points[PYTORCH].append([point for point, _ in pytorch])
+            points[KERAS].append(trained("keras", "cnn", seed, 3)[0])
+            commands[OURS].append(ours[0][1])
+            commands[PYTORCH].append(pytorch[0][1])
+            commands[PIPELINE].append(by_pipeline(seed, Path(home)))
+            found = {
+                "seeds": seeds[:number],
+                "points": points,
+                "command_seconds": commands,
+                **circumstances(),
+            }
             write_json(RESULTS, found)
             print(seed, {name: each[-1] for name, each in points.items()}, file=sys.stderr, flush=True)
     return found
@@ -105,13 +110,18 @@ def sprint_table(measured: dict[str, Any]) -> str:
             low, high = interval(accuracies)
             spread = f"{mean(seconds):.1f} ({min(seconds):.1f} to {max(seconds):.1f})"
             rows.append([name, str(epoch + 1), spread, f"{mean(accuracies):.2%} ({low:.2%} to {high:.2%})"])
-    commands = measured["commands"]
-    ours = [each["command"] for each in commands["pipeline"]]
-    closing = (
-        f"Whole commands: the pipeline with --models sprinter {mean(ours):.1f} s ({min(ours):.1f} to "
-        f"{max(ours):.1f}), the PyTorch script, one epoch, {mean(commands['pytorch_seconds']):.1f} s."
-    )
-    return f"{table(['program', 'epochs', 'seconds of fitting', 'test accuracy'], rows)}\n\n{closing}"
+    ours, pytorch = (of_epoch(measured["points"][name], 0)[0] for name in (OURS, PYTORCH))
+    ratios = [theirs / mine for mine, theirs in zip(ours, pytorch, strict=True)]
+    whole = [
+        f"{name} {mean(seconds):.1f} s ({min(seconds):.1f} to {max(seconds):.1f})"
+        for name, seconds in measured["command_seconds"].items()
+    ]
+    closing = [
+        f"PyTorch's seconds of fitting, as multiples of ours, one epoch, seed by seed: {median(ratios):.2f} "
+        f"({min(ratios):.2f} to {max(ratios):.2f}).",
+        f"Whole commands, one epoch: {'; '.join(whole)}.",
+    ]
+    return "\n\n".join([table(["program", "epochs", "seconds of fitting", "test accuracy"], rows), *closing])
 
 
 def draw(measured: dict[str, Any]) -> None:

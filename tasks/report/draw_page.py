@@ -71,6 +71,10 @@ def page_layers(layers: list[Layer], weights: list[Weights]) -> list[PageLayer]:
             size = settings["pool_size"][0]
             check(layer, pool_size=[size, size], strides=[size, size], padding="valid")
             made.append({"kind": kind, "size": size})
+        elif kind == "Cropping2D":
+            edge = settings["cropping"][0][0]
+            check(layer, cropping=[[edge, edge], [edge, edge]])
+            made.append({"kind": kind, "edge": edge})
         elif kind == "ReLU":
             check(layer, max_value=None, negative_slope=0.0, threshold=0.0)
             made.append({"kind": kind})

@@ -3,6 +3,7 @@
 Its statements are part of the key of the trainings that use it, as those of the loop are of all.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,10 @@ from tasks.training.loop import Array, Network, drop_half
 from tasks.training.specification import Specification
 
 MOMENTUM = 0.999  # the mean reaches back about 1,000 steps
+POINTS = 50  # at least so many go into a mean: at the end of a short training it reaches back five of them
 IMAGES_FOR_STATISTICS = 2000
+# AutoGraph takes seconds to rewrite loops and conditions for tensors; those of the layers need none of that.
+as_it_stands = tf.autograph.experimental.do_not_convert
 
 
 def specified_network(
@@ -38,11 +42,13 @@ class AveragingNetwork(Network):
     ) -> None:
         """Build the network, to be trained as `specification` says on `image_count` images an epoch."""
         self._images: Any = None  # those of the last steps, until the statistics are the averages'
+        steps = specification.epochs * math.ceil(image_count / specification.batch_size)
+        self._steps_per_point = max(1, steps // POINTS)
         super().__init__(build, specification, image_count)
 
     def _train_function(self, logits: Callable[..., Any], xla: bool) -> Callable[..., tuple[Any, Any]]:
         """Return a function that takes steps with the moving weights and then brings the averages up to date."""
-        take_steps = super()._train_function(self._training_logits, xla)
+        take_steps = super()._train_function(as_it_stands(self._training_logits), xla)
         averages = self.model.trainable_variables
         moving = [self.optimizer.add_variable_from_reference(average, "moving") for average in averages]
         for weight, average in zip(moving, averages, strict=True):
@@ -54,7 +60,7 @@ class AveragingNetwork(Network):
         )
 
         # One graph for all shapes: TensorFlow takes seconds for each one that it makes.
-        @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
+        @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
         def train(images: Any, labels: Any, batches: Any) -> tuple[Any, Any]:
             """Take one step for each row of image numbers; return sums over images: loss, correct answers."""
             before = [tf.identity(average) for average in averages]
@@ -70,15 +76,18 @@ class AveragingNetwork(Network):
                 average.assign(share * old + (1 - share) * average)
             return sums
 
-        def remember_images(images: Any, labels: Any, batches: Any) -> tuple[Any, Any]:
+        def train_from_point_to_point(images: Any, labels: Any, batches: Any) -> tuple[Any, Any]:
             self._images = images[:IMAGES_FOR_STATISTICS]
-            return train(images, labels, batches)  # type: ignore[no-any-return]
+            starts = range(0, len(batches), self._steps_per_point)
+            sums = [train(images, labels, batches[start : start + self._steps_per_point]) for start in starts]
+            loss_sums, correct = zip(*sums, strict=True)
+            return sum(loss_sums), sum(correct)
 
-        return remember_images
+        return train_from_point_to_point
 
     def _predict_function(self, logits: Callable[..., Any], pixel_scaling: str) -> Callable[[Array], Array]:
-        predict_as_is = super()._predict_function(logits, pixel_scaling)
-        measure = tf.function(self._measure_statistics)
+        predict_as_is = super()._predict_function(as_it_stands(logits), pixel_scaling)
+        measure = tf.function(self._measure_statistics, autograph=False)
 
         def predict(images: Array) -> Array:
             """Return float32 log-probabilities (n, classes) of uint8 images; dropout is off."""

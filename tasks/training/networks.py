@@ -166,6 +166,37 @@ def build_challenger(input_shape: Shape, classes: int) -> "keras.Model":
     )
 
 
+def build_sprinter(input_shape: Shape, classes: int) -> "keras.Model":
+    """What one epoch takes to 99 % soonest: two convolutions on images without their rim, 119,274 parameters.
+
+    MNIST's rim is empty. One epoch gains from moving the images, not from turning and stretching them as well.
+    """
+    import keras
+    from keras import layers
+
+    return keras.Sequential(
+        [
+            keras.Input(input_shape),
+            layers.Cropping2D(2),
+            layers.RandomTranslation(0.08, 0.08, fill_mode="constant", dtype="float32"),
+            layers.Conv2D(32, 5, use_bias=False),
+            layers.MaxPooling2D(2),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.Conv2D(64, 3, use_bias=False),
+            layers.MaxPooling2D(2),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.Flatten(),
+            layers.Dense(96, use_bias=False),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.Dense(classes, activation="softmax", dtype="float32"),
+        ],
+        name="sprinter",
+    )
+
+
 @dataclass(frozen=True)
 class Recipe:
     """One entry of the catalogue: how to build a network, how long to train it, and how.
@@ -186,7 +217,7 @@ class Recipe:
 # it has no deterministic gradient of max-pooling.
 MODELS = {
     "dense": Recipe(build_dense, epochs=50, compile_with_xla=True),
-    "sprinter": Recipe(build_challenger, epochs=1, learning_rate=0.003, averages_weights=True),
+    "sprinter": Recipe(build_sprinter, epochs=1, learning_rate=0.003, averages_weights=True),
     "cnn": Recipe(build_cnn, epochs=20),
     "regularized_cnn": Recipe(build_regularized_cnn, epochs=30),
     "deep_cnn": Recipe(build_deep_cnn, epochs=30),

@@ -20,7 +20,7 @@ from tasks.report.write import write_report
 from tasks.results.file import read_results
 
 pytest_plugins = ["chromium"]
-MODELS = ("dense", "cnn", "regularized_cnn", "challenger")
+MODELS = ("dense", "cnn", "regularized_cnn", "challenger", "sprinter")
 # Strokes as fractions of the canvas: a seven and a one.
 SEVEN = [[(0.25, 0.2), (0.75, 0.2), (0.45, 0.85)]]
 ONE = [[(0.5, 0.15), (0.5, 0.85)]]
@@ -37,6 +37,7 @@ def test_batch_normalisation() -> None:
     ("kind", "settings", "words"),
     [
         ("LSTM", {}, "LSTM"),
+        ("Cropping2D", {"cropping": [[2, 2], [1, 1]]}, "cropping"),
         ("MaxPooling2D", {"pool_size": [3, 3], "strides": [2, 2]}, "strides"),
         ("ReLU", {"max_value": 6.0}, "max_value"),
         ("BatchNormalization", {"scale": False}, "scale"),
@@ -75,7 +76,7 @@ def test_a_network_that_is_left_out_is_named(tmp_path: Path, monkeypatch: pytest
 
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory: pytest.TempPathFactory, mnist: Path) -> Path:
-    """A run of four networks, each trained for three epochs on 5,000 images in float32."""
+    """A run of five networks, each trained for three epochs on 5,000 images in float32."""
     folder = tmp_path_factory.mktemp("draw")
     artifacts = folder / "artifacts"
     (artifacts / "data").mkdir(parents=True)
@@ -239,9 +240,9 @@ def test_keyboard(page: Any) -> None:
     ink = page.evaluate("Array.from(pen.getImageData(0, 0, 280, 280).data.filter((_, i) => i % 4 === 3))")
     rows, columns = np.nonzero(np.array(ink).reshape(280, 280))
     assert (np.ptp(rows), np.ptp(columns)) == (pytest.approx(114, abs=2), pytest.approx(24, abs=2))
-    assert re.match(r"(All 4 networks say|The networks disagree)", page.get_by_role("status").inner_text())
+    assert re.match(r"(All 5 networks say|The networks disagree)", page.get_by_role("status").inner_text())
     page.keyboard.press("Delete")
-    assert page.get_by_role("status").inner_text() == "Draw, and 4 networks answer."
+    assert page.get_by_role("status").inner_text() == "Draw, and 5 networks answer."
 
 
 @pytest.mark.long

@@ -20,9 +20,9 @@ LABELS = np.random.default_rng(1).integers(0, 10, 40).astype(np.int32)
 BATCHES = np.arange(40, dtype=np.int32).reshape(5, 8)
 
 
-def network_of(model: str, averages_weights: bool) -> Network:
-    """The network, whose weights are averaged or not, to be trained on 40 images."""
-    specification = replace(specified(model, seed=3), xla=False)
+def network_of(model: str, averages_weights: bool, epochs: int = 50) -> Network:
+    """The network, whose weights are averaged or not, to be trained on 40 images, a step an epoch."""
+    specification = replace(specified(model, seed=3, epochs=epochs), xla=False)
     code = {AVERAGING: "digest"} if averages_weights else {}
     build = partial(MODELS[model].build, (28, 28, 1), 10)
     return specified_network(build, replace(specification, code=code), len(LABELS))
@@ -34,22 +34,29 @@ def take_steps(network: Network, batches: Any) -> None:
     network.train(tf.constant(scale(IMAGES, "unit")), tf.constant(LABELS), batches)
 
 
-def test_the_model_holds_the_moving_average() -> None:
-    """The weights that training moves are the plain training's; the model holds their mean, by the formula."""
-    plain, averaging = network_of("dense", False), network_of("dense", True)
+@pytest.mark.parametrize(("epochs", "steps_per_point"), [(50, 1), (150, 3), (2000, 4)])
+def test_the_model_holds_the_moving_average(epochs: int, steps_per_point: int) -> None:
+    """The weights that training moves are the plain training's; the model holds their mean, by the formula.
+
+    A training of few steps takes the mean of at least 50 points; at the latest each call ends with a point.
+    """
+    plain, averaging = network_of("dense", False), network_of("dense", True, epochs)
     assert not isinstance(plain, AveragingNetwork)
+    take_steps(averaging, BATCHES[:4])
+    take_steps(averaging, BATCHES[4:])
     expected, steps = plain.model.get_weights(), 0
-    for batches in (BATCHES[:3], BATCHES[3:]):
-        take_steps(plain, batches)
-        take_steps(averaging, batches)
-        steps += len(batches)
-        share = min(MOMENTUM, (1 + steps) / (10 + steps)) ** len(batches)
-        moved = plain.model.get_weights()
-        expected = [share * old + (1 - share) * new for old, new in zip(expected, moved, strict=True)]
-        moving = [variable.numpy() for variable in averaging.optimizer.variables if "moving" in variable.path]
-        for found, wanted in ((averaging.model.get_weights(), expected), (moving, moved)):
-            for one, other in zip(found, wanted, strict=True):
-                np.testing.assert_allclose(one, other, atol=1e-6)
+    for call in (BATCHES[:4], BATCHES[4:]):
+        for start in range(0, len(call), steps_per_point):
+            batches = call[start : start + steps_per_point]
+            take_steps(plain, batches)
+            steps += len(batches)
+            share = min(MOMENTUM, (1 + steps) / (10 + steps)) ** len(batches)
+            moved = plain.model.get_weights()
+            expected = [share * old + (1 - share) * new for old, new in zip(expected, moved, strict=True)]
+    moving = [variable.numpy() for variable in averaging.optimizer.variables if "moving" in variable.path]
+    for found, wanted in ((averaging.model.get_weights(), expected), (moving, moved)):
+        for one, other in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 def test_what_is_kept_and_predicted_is_the_average() -> None:

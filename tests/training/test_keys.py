@@ -18,8 +18,8 @@ KEYS = {
     "cnn": "f8ab131ccd4ea4fdc78bdcb4e3f98dec22fb8b256ec7967d8b5ffbe9a7de1bfa",
     "regularized_cnn": "5a0c86b832c7af5bc6281d1c42397cedaa4b539537d34c213f2916c6af40fc32",
     "deep_cnn": "a4350d521a3c2bc964e1b239b56005c50f686976370c5920ff22c78f177acd2c",
-    "sprinter": "72a9a37492d4ca754b25f0a7c199791985dae1b9d195ab9be6f855cf67803cba",
-    "challenger": "4aeabbe8d39b42295f4517ec8bb0b61841f3e9fea4ca7c4c82b9b5ef87774b8c",
+    "sprinter": "f5f822dc936e7aa0c5c6d521a8e19939f99c74e3f42a90b03febf9a8d10a46e2",
+    "challenger": "08f126437d3cb51337a0ac88b5cff05383f83a32b8559cdbc3fde0926a5e1090",
 }
 
 
