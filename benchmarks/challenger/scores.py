@@ -71,7 +71,6 @@ def of_run(folder: Path, labels: Array) -> dict[str, Any]:
             predictions.append(stored["final_test"])
     scores = scored(np.array(predictions), labels, [training.seconds for training in trainings])
     how = {name: getattr(results.provenance, name) for name in ("run", "commit", "processor", "cores")}
-    # A short training is the beginning of a longer one, because the learning rate stays as it is.
     by_epoch = np.mean([training.history.val_accuracy for training in trainings], axis=0).tolist()
     return {
         "seeds": [training.seed for training in trainings],
