@@ -103,7 +103,10 @@ def test_a_server_that_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("PREFECT_API_DATABASE_CONNECTION_URL", f"sqlite+aiosqlite:///{tmp_path}/prefect.db")
     with pytest.raises(ServerFailedError, match="file is not a database"):
         temporary_server.temporary_server()
-    assert not [child for child in psutil.Process().children(recursive=True) if "uvicorn" in child.cmdline()]
+    running = [process.info for process in psutil.process_iter(["cmdline", "environ"])]
+    # What just ends has neither: None.
+    here = [found for found in running if (found["environ"] or {}).get("PREFECT_HOME") == str(tmp_path)]
+    assert not [found for found in here if "uvicorn" in (found["cmdline"] or [])]
 
 
 def needed(home: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> bool:
