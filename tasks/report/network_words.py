@@ -85,13 +85,26 @@ def network_onset_cell(model: ModelResult) -> str:
     if len(model.finished) == 1:
         return onset_cell(model.finished[0].onset)
     onset = over_seeds(model).onset
-    median = "" if onset.median_epoch is None else f", median epoch {onset.median_epoch:g}"
-    limits = "" if onset.range is None else f" (seeds: {onset.range[0]} to {onset.range[1]})"
-    return f"seen in {onset.observed} of {onset.seeds} seeds{median}{limits}{_not_decided(onset, ', ')}"
+    seen = f"seen in {onset.observed} of {onset.seeds} seeds{_where(onset, ' to ')}"
+    return seen + _not_decided(onset, ", ")
+
+
+def _where(onset: OnsetOverSeeds, to: str, of: str = "") -> str:
+    """Return at which epochs seeds show an onset: ", median epoch 8 (seeds: 8 to 11)", ", at epoch 8"."""
+    if onset.range is None:
+        return ""
+    first, last = onset.range
+    epochs = f"{first}" if first == last else f"{first}{to}{last}"
+    if onset.median_epoch is not None:
+        return f", median epoch {onset.median_epoch:g}{of} (seeds: {epochs})"
+    return f", at epoch{'' if first == last else 's'} {epochs}"
 
 
 def _not_decided(onset: OnsetOverSeeds, before: str) -> str:
-    parts = [f"{onset.undecided} undecided"] if onset.undecided else []
+    too_short = onset.status_counts.get(OnsetStatus.TOO_SHORT, 0)
+    undecided = onset.undecided - too_short
+    parts = [f"{undecided} undecided"] if undecided else []
+    parts += [f"{too_short} with too few epochs to judge"] if too_short else []
     parts += [f"{onset.failed} failed in training"] if onset.failed else []
     return f"{before}{and_list(parts)}" if parts else ""
 
@@ -117,14 +130,10 @@ def onset_phrase(model: ModelResult) -> str:
 
 def seeds_that_overfit(onset: OnsetOverSeeds) -> str:
     """Return the onset over seeds: "seen in 3 of 5 seeds within 20 epochs, median epoch 8 (seeds: 8-11)"."""
+    decided = onset.observed + onset.excluded
+    of = "" if decided == onset.seeds else f" of the {decided} decided"
     words = f"seen in {onset.observed} of {onset.seeds} seeds within {counted(onset.epochs, 'epoch')}"
-    first_last = "" if onset.range is None else "{}-{}".format(*onset.range)
-    if onset.median_epoch is not None:
-        decided = onset.observed + onset.excluded
-        of = "" if decided == onset.seeds else f" of the {decided} decided"
-        words += f", median epoch {onset.median_epoch:g}{of} (seeds: {first_last})"
-    elif first_last:
-        words += f", at epochs {first_last}"
+    words += _where(onset, "-", of)
     if onset.excluded:
         words += f"; {onset.excluded} without a rise of more than {EXCLUDED} that lasts"
     return words + _not_decided(onset, "; ")

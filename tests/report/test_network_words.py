@@ -157,13 +157,13 @@ def test_onset_over_seeds() -> None:
         "seen in 3 of 5 seeds, median epoch 10 (seeds: 8 to 11), 1 undecided",
     )
     assert over_seeds(seen[0], unseen, unseen) == (
-        "Overfitting is seen in 1 of 3 seeds within 20 epochs, at epochs 8-8; "
+        "Overfitting is seen in 1 of 3 seeds within 20 epochs, at epoch 8; "
         "2 without a rise of more than 5 % that lasts.",
-        "seen in 1 of 3 seeds (seeds: 8 to 8)",
+        "seen in 1 of 3 seeds, at epoch 8",
     )
     assert over_seeds(undecided, onset(OnsetStatus.TOO_SHORT)) == (
-        "Overfitting is seen in 0 of 2 seeds within 20 epochs; 2 undecided.",
-        "seen in 0 of 2 seeds, 2 undecided",
+        "Overfitting is seen in 0 of 2 seeds within 20 epochs; 1 undecided and 1 with too few epochs to judge.",
+        "seen in 0 of 2 seeds, 1 undecided and 1 with too few epochs to judge",
     )
 
 
