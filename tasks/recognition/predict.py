@@ -59,6 +59,8 @@ def load_network(folder: Path, record: dict[str, Any], shape: Shape, files: Sequ
     """
     import keras
 
+    import tasks.training.distortion  # noqa: F401 - a layer of ours, which Keras then knows by its name
+
     code = own_parts(record["spec"].get("code", {}))
     with zipfile.ZipFile(folder / MODEL) as archive:
         known = not code or made_of_keras(json.loads(archive.read("config.json")))

@@ -24,8 +24,9 @@ PAGE = "draw.html"
 TEMPLATE = Path(__file__).with_name("draw_page.html")
 NOTHING_TO_PREDICT = {  # layers that leave their input as it is when a network predicts
     *("InputLayer", "Flatten", "Dropout"),
-    *("RandomRotation", "RandomTranslation", "RandomZoom"),
+    *("RandomRotation", "RandomTranslation", "RandomZoom", "RandomDistortion"),
 }
+MODULES = ("keras.layers", "tasks.training.distortion")
 Weights = npt.NDArray[np.float32]
 PageLayer = dict[str, str | int | bool | Weights]  # what the page computes, and its arrays
 
@@ -48,7 +49,7 @@ def page_layers(layers: list[Layer], weights: list[Weights]) -> list[PageLayer]:
     made: list[PageLayer] = []
     for layer in layers:
         kind, settings = layer["class_name"], layer["config"]
-        if (module := layer.get("module", "keras.layers")) != "keras.layers":
+        if (module := layer.get("module", "keras.layers")) not in MODULES:
             raise ValueError(f"draw.html cannot compute a layer {module}.{kind}")
         if kind in ("Conv2D", "Dense"):
             kernel = next(left)

@@ -82,9 +82,17 @@ def code_digests(build: Builder, averages_weights: bool = False, project: Path =
         for node in ast.parse((project / "tasks/training/networks.py").read_text(encoding="utf-8")).body
         if isinstance(node, ast.FunctionDef) and node.name in names
     }
-    for module in (LOOP, AVERAGING) if averages_weights else (LOOP,):
+    imported = [module for tree in trees.values() for module in imported_here(tree)]
+    for module in (LOOP, *([AVERAGING] if averages_weights else []), *imported):
         trees[module] = ast.parse((project / module).read_text(encoding="utf-8"))
     return own | {name: files.digest_of(meaning(tree))[:12] for name, tree in trees.items()}
+
+
+def imported_here(builder: ast.AST) -> list[str]:
+    """Return the files of ours from which a builder imports."""
+    nodes = [node for node in ast.walk(builder) if isinstance(node, ast.ImportFrom)]
+    names = [node.module for node in nodes if node.module and node.module.startswith("tasks.")]
+    return [f"{name.replace('.', '/')}.py" for name in names]
 
 
 def specifications(

@@ -39,12 +39,16 @@ def test_other_images_and_classes(name: str) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_builders_call_nothing_but_keras(name: str) -> None:
-    """A builder's own text says all about its network: it names nothing but Keras, its arguments and its own
-    variables."""
+    """A builder's text says all about its network: it names nothing but Keras, its arguments, its own variables
+    and what it imports from here, whose text is in the key, too."""
     (function,) = ast.parse(inspect.getsource(MODELS[name].build)).body
     assert isinstance(function, ast.FunctionDef)
     names = [node for line in function.body for node in ast.walk(line) if isinstance(node, ast.Name)]
     own = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+    imports = [node for node in function.body if isinstance(node, ast.ImportFrom)]
+    own |= {
+        alias.name for node in imports if (node.module or "").startswith("tasks.") for alias in node.names
+    }
     assert {node.id for node in names} - own <= {"keras", "layers", "regularizers", "input_shape", "classes"}
 
 

@@ -98,6 +98,12 @@ def test_changing_the_averaging_retrains_what_averages(code: Path) -> None:
     assert changed(code) == ["sprinter", "challenger"]
 
 
+def test_changing_a_layer_retrains_what_has_it(code: Path) -> None:
+    """A change of a layer of ours changes the keys of the networks whose builders import it, and no other."""
+    edit(code / "tasks/training/distortion.py", "tf.floor", "tf.round")
+    assert changed(code) == ["challenger"]
+
+
 @pytest.mark.parametrize("builder", sorted({recipe.build.__name__ for recipe in MODELS.values()}))
 def test_changing_a_network_retrains_that_network(code: Path, builder: str) -> None:
     """A change in one builder changes the keys of its networks and no other."""
