@@ -65,11 +65,6 @@ def without(*kinds: str) -> Change:
     return lambda layers: [layer for layer in layers if type(layer).__name__ not in kinds]
 
 
-def with_dropout(layers: Layers) -> Layers:
-    """Return the layers with dropout of one half before the last."""
-    return [*layers[:-1], keras.layers.Dropout(0.5), layers[-1]]
-
-
 def without_normalisation(layers: Layers) -> Layers:
     """Return the layers without batch normalisation; convolutions get the bias that it would add."""
     return configured(without("BatchNormalization")(layers), "Conv2D", use_bias=True)
@@ -89,7 +84,6 @@ VARIANTS: dict[str, Recipe] = {
     "images not bent": changed(not_bent),
     "images not distorted at all": changed(without("RandomDistortion")),
     "without batch normalisation": changed(without_normalisation),
-    "with dropout": changed(with_dropout),
 }
 
 

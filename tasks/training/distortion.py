@@ -91,17 +91,13 @@ def smoothing(side: int, numbers: int) -> npt.NDArray[np.float32]:
 def looked_up(images: Any, rows: Any, columns: Any) -> Any:
     """Return the values at fractional places (n, height, width) of images, bilinearly; 0 outside."""
     count, (height, width, channels) = tf.shape(images)[0], images.shape[1:]
-    framed = tf.pad(images, [[0, 0], [1, 2], [1, 2], [0, 0]])
-    # A place's four neighbours lie side by side, so that they are fetched at once.
-    above, below = framed[:, :-1], framed[:, 1:]
-    neighbours = tf.concat([above[:, :, :-1], above[:, :, 1:], below[:, :, :-1], below[:, :, 1:]], axis=-1)
+    pixels = tf.reshape(tf.pad(images, [[0, 0], [1, 2], [1, 2], [0, 0]]), (-1, channels))
     rows, columns = tf.clip_by_value(rows + 1, 0, height + 1), tf.clip_by_value(columns + 1, 0, width + 1)
     top, left = tf.floor(rows), tf.floor(columns)
-    first = tf.range(count)[:, tf.newaxis, tf.newaxis] * ((height + 2) * (width + 2))
-    numbers = first + tf.cast(top, tf.int32) * (width + 2) + tf.cast(left, tf.int32)
-    values = tf.gather(tf.reshape(neighbours, (-1, 4, channels)), numbers)
-    down, across = rows - top, columns - left
-    shares = tf.stack(
-        [(1 - down) * (1 - across), (1 - down) * across, down * (1 - across), down * across], axis=-1
-    )
-    return tf.reduce_sum(values * shares[..., tf.newaxis], axis=-2)
+    below = width + 3  # so many pixels on lies the next row
+    first = tf.range(count)[:, tf.newaxis, tf.newaxis] * (height + 3) * below
+    corner = first + tf.cast(top, tf.int32) * below + tf.cast(left, tf.int32)
+    one, two, three, four = (tf.gather(pixels, corner + step) for step in (0, 1, below, below + 1))
+    down, across = (rows - top)[..., tf.newaxis], (columns - left)[..., tf.newaxis]
+    upper, lower = one + across * (two - one), three + across * (four - three)
+    return upper + down * (lower - upper)
