@@ -96,17 +96,13 @@ def test_drop_half_of_few_values() -> None:
 def test_augmentation_follows_seed_and_epoch() -> None:
     """The challenger's images are changed in training: alike for the same (seed, epoch), else differently."""
     network = network_of(small("challenger"))
-    augmenting = [layer for layer in network.model.layers if hasattr(layer, "generator")]
-    assert len(augmenting) == 3
+    [augmenting] = [layer for layer in network.model.layers if hasattr(layer, "generator")]
     images = scale(np.random.default_rng(0).integers(0, 256, (8, 28, 28, 1), np.uint8), "unit")
 
     def augmented(seed: int, epoch: int) -> Any:
         network.specification = small("challenger", seed=seed)
         network.seed_layers(epoch)
-        values = images
-        for layer in augmenting:
-            values = layer(values, training=True)
-        return np.asarray(values)
+        return np.asarray(augmenting(images, training=True))
 
     first, again, other_epoch, other_seed = (augmented(*pair) for pair in ((1, 2), (1, 2), (1, 3), (2, 2)))
     np.testing.assert_array_equal(first, again)
