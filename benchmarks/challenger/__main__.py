@@ -1,4 +1,4 @@
-"""What each part of the challenger is worth: the network without it, or with another one, on validation images.
+"""What distorting its images is worth to the challenger: the network without it, on validation images.
 
     python -m benchmarks.challenger [--seeds 0 1 2 3 4] [--epochs 20]
 
@@ -66,9 +66,6 @@ def not_bent(layers: Layers) -> Layers:
 FULL = "the challenger"
 VARIANTS: dict[str, Recipe] = {
     FULL: DESIGN,
-    "a falling learning rate instead of averaged weights": replace(
-        DESIGN, learning_rate_schedule="cosine", averages_weights=False
-    ),
     "images not bent": changed(not_bent),
     "images not distorted at all": changed(not_distorted),
 }
