@@ -1,4 +1,4 @@
-"""The augmentation of the challenger: places are looked up rightly, and each limit limits what it names."""
+"""The augmentation of the challenger: places are looked up rightly, and each limit changes the images."""
 
 from pathlib import Path
 
@@ -69,7 +69,7 @@ def test_translation_stays_within_its_limit() -> None:
     assert 9 < np.abs(centres).max() < 0.25 * 41 + 0.01
 
 
-def test_bending_has_its_standard_deviation() -> None:
+def test_smoothing_keeps_the_variance() -> None:
     """Each place of a line through random numbers has their variance, whatever the side."""
     for side, numbers in ((28, 4), (9, 7)):
         np.testing.assert_allclose(np.sum(smoothing(side, numbers) ** 2, axis=1), 1, rtol=1e-5)
